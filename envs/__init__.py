@@ -1,0 +1,1 @@
+"""Parametrised Gymnasium environments and wrappers; importing this package registers them."""

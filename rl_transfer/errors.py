@@ -1,0 +1,45 @@
+"""The errors that a user can cause and mend; everything else is a bug and keeps its traceback."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class RLTransferError(Exception):
+    """Base of every error whose message is written for the user: one clear text, no traceback."""
+
+
+class ConfigError(RLTransferError):
+    """A study, pair, task or setting that can't be used as it stands.
+
+    Args:
+        message: What is wrong and what to do, in one or two sentences.
+        file: The file (or other place, such as ``--set``) that holds the value.
+        key: The dotted key inside it.
+        line: The key's line in the file, counted from 1.
+    """
+
+    def __init__(self, message: str, *, file: object = None, key: str | None = None, line: int | None = None) -> None:
+        place = str(file) if file is not None else ""
+        if line is not None:
+            place += f":{line}"
+        if key:
+            place += f": {key}" if place else key
+        super().__init__(f"{place}: {message}" if place else message)
+        self.message, self.file, self.key, self.line = message, file, key, line
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """Say which valid name is nearest to a wrong one, and list all of them where they are few.
+
+    Args:
+        name: The name that was given.
+        valid: The names that would have been right.
+
+    Returns:
+        A text to append to an error message, such as ``did you mean 'gamma'? valid: gamma, n_steps``.
+    """
+    names = sorted(valid)
+    close = get_close_matches(name, names, n=1, cutoff=0.5)
+    guess = f"did you mean {close[0]!r}? " if close else ""
+    shown = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
+    return f"{guess}valid: {shown}" if names else "there are none"
