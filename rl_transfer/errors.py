@@ -43,3 +43,15 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     guess = f"did you mean {close[0]!r}? " if close else ""
     shown = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
     return f"{guess}valid: {shown}" if names else "there are none"
+
+
+class EnvironmentFailedError(RLTransferError):
+    """The environment raised, or returned something that is no finite observation and reward."""
+
+
+class DivergedError(RLTransferError):
+    """Training produced weights or losses that are not finite."""
+
+
+class StoreError(RLTransferError):
+    """Something in the store can't be read or written."""

@@ -1,0 +1,210 @@
+"""From a study's files to arrays: what was planned, what finished, and what is missing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rl_transfer.analysis.curve_file import mean_return, read_curve
+from rl_transfer.analysis.manifest import SOURCES, Manifest, PairEntry, RunEntry, read_manifest
+from rl_transfer.errors import RLTransferError
+from rl_transfer.stats import to_score
+from rl_transfer.store import Store, read_json
+
+Floats = NDArray[np.float64]
+
+COMPLETED = "completed"
+FAILED = ("diverged", "environment_failed")
+
+
+@dataclass(frozen=True)
+class SourceData:
+    """One finished run and its curve, in returns. Source runs are shown, never judged.
+
+    Attributes:
+        arm: Name of the arm.
+        seed: Seed index.
+        path: Run folder, relative to the store.
+        outcome: "completed", "diverged" or "environment_failed".
+        message: What the run said about its outcome.
+        step_T: Target steps of the evaluations, shape (steps,).
+        return_T: Mean return over the episodes of each evaluation, shape (steps,); never NaN.
+        costs: What the run was charged, by name.
+    """
+
+    arm: str
+    seed: int
+    path: str
+    outcome: str
+    message: str
+    step_T: NDArray[np.int64]
+    return_T: Floats
+    costs: dict[str, float]
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run diverged or its environment failed."""
+        return self.outcome != COMPLETED
+
+
+@dataclass(frozen=True)
+class RunData(SourceData):
+    """One finished run on the target. After a failure its curve stays at the worst score.
+
+    Attributes:
+        source_path: Folder of the source run whose knowledge it used, relative to the store.
+        score_T: Score at each evaluation, shape (steps,).
+        floored_T: Whether the return lay below the worst anchor, shape (steps,).
+    """
+
+    source_path: str | None
+    score_T: Floats
+    floored_T: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class PairData:
+    """One pair of a study.
+
+    Attributes:
+        name: Name of the pair.
+        entry: How its runs were measured, its arms and planned runs.
+        runs: Finished runs on the target, as the manifest orders them.
+        sources: Finished source runs.
+        missing: Planned runs without a finished folder.
+    """
+
+    name: str
+    entry: PairEntry
+    runs: tuple[RunData, ...]
+    sources: tuple[SourceData, ...]
+    missing: tuple[RunEntry, ...]
+
+    def of_arm(self, arm: str) -> tuple[RunData, ...]:
+        """Finished runs of one arm."""
+        return tuple(run for run in self.runs if run.arm == arm)
+
+    def missing_of_arm(self, arm: str) -> int:
+        """How many planned runs of one arm are missing."""
+        return sum(run.arm == arm for run in self.missing)
+
+
+@dataclass(frozen=True)
+class StudyData:
+    """One study, read from disk."""
+
+    manifest: Manifest
+    pairs: tuple[PairData, ...]
+
+
+def load_study(store: Path, name: str) -> StudyData:
+    """Read a study: its manifest, and of every planned run the curve and the costs.
+
+    Args:
+        store: The store's folder.
+        name: Name of the study.
+
+    Returns:
+        The study; runs that are not finished are listed as missing.
+
+    Raises:
+        RLTransferError: If a file is missing, damaged or contradicts the manifest; the text names it.
+    """
+    if Path(name).name != name:
+        raise RLTransferError(f"{name!r} is no name of a study")
+    place = Store(store)
+    manifest = read_manifest(place.study(name) / "study.json")
+    return StudyData(manifest, tuple(_load_pair(place, pair, entry) for pair, entry in manifest.pairs.items()))
+
+
+def _load_pair(store: Store, name: str, pair: PairEntry) -> PairData:
+    runs, sources, missing = [], [], []
+    for entry in pair.runs:
+        folder = store.root / entry.path
+        status = store.status(folder)
+        if status is None:
+            missing.append(entry)
+        elif entry.arm in SOURCES:
+            sources.append(
+                SourceData(**_about(folder, entry, status), **_source_curve(folder, _failed(folder, status)))
+            )
+        else:
+            curve = _target_curve(folder, status, pair)
+            runs.append(RunData(**_about(folder, entry, status), source_path=entry.source_path, **curve))
+    return PairData(name, pair, tuple(runs), tuple(sources), tuple(missing))
+
+
+def _about(folder: Path, entry: RunEntry, status: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "arm": entry.arm,
+        "seed": entry.seed,
+        "path": entry.path,
+        "outcome": status["outcome"] if _failed(folder, status) else COMPLETED,
+        "message": str(status.get("message") or ""),
+        "costs": _costs(folder / "costs.json"),
+    }
+
+
+def _failed(folder: Path, status: dict[str, Any]) -> bool:
+    outcome = status.get("outcome")
+    if outcome not in (COMPLETED, *FAILED):
+        raise RLTransferError(
+            f"{folder / 'status.json'}: outcome {outcome!r} is none of {COMPLETED}, {', '.join(FAILED)}"
+        )
+    return outcome != COMPLETED
+
+
+def _costs(path: Path) -> dict[str, float]:
+    costs = read_json(path)
+    if not isinstance(costs, dict) or not all(type(value) in (int, float) for value in costs.values()):
+        raise RLTransferError(f"{path}: needs numbers by name")
+    return costs
+
+
+def _source_curve(folder: Path, failed: bool) -> dict[str, Any]:
+    path = folder / "curve.csv"
+    points = {step: mean_return(returns, len(returns)) for step, returns in read_curve(path).items()}
+    kept: dict[int, float] = {}
+    for step, value in points.items():
+        if value is None:
+            if failed:
+                break
+            raise RLTransferError(f"{path}: a return at step {step} is not finite, but the run counts as completed")
+        kept[step] = value
+    return {"step_T": np.array(list(kept), dtype=np.int64), "return_T": np.array(list(kept.values()), dtype=np.float64)}
+
+
+def _target_curve(folder: Path, status: dict[str, Any], pair: PairEntry) -> dict[str, Any]:
+    path = folder / "curve.csv"
+    episodes = read_curve(path)
+    if extra := sorted(set(episodes) - set(pair.grid)):
+        raise RLTransferError(f"{path}: step {extra[0]} is not on the study's evaluation grid {list(pair.grid)}")
+    point_T = [mean_return(episodes.get(step, []), pair.episodes) for step in pair.grid]
+    kept = _kept(point_T, path, status, pair) if _failed(folder, status) else _complete(point_T, path, pair)
+    anchors = pair.score
+    return_T = np.array(kept + [anchors.worst] * (len(pair.grid) - len(kept)), dtype=np.float64)
+    score_T, floored_T = to_score(return_T, anchors.random, anchors.reference, anchors.worst)
+    step_T = np.array(pair.grid, dtype=np.int64)
+    return {"step_T": step_T, "return_T": return_T, "score_T": score_T, "floored_T": floored_T}
+
+
+def _complete(point_T: list[float | None], path: Path, pair: PairEntry) -> list[float]:
+    complete = []
+    for step, point in zip(pair.grid, point_T, strict=True):
+        if point is None:
+            raise RLTransferError(f"{path}: step {step} needs {pair.episodes} episodes with finite returns")
+        complete.append(point)
+    return complete
+
+
+def _kept(point_T: list[float | None], path: Path, status: dict[str, Any], pair: PairEntry) -> list[float]:
+    """The points before the failure; a gap among them is damage, not failure."""
+    failed_at = status.get("failed_at_step")
+    last = pair.target_steps if failed_at is None else failed_at
+    before = [point for step, point in zip(pair.grid, point_T, strict=True) if step <= last]
+    kept = [point for point in before if point is not None]
+    if None in before[: len(kept)]:
+        raise RLTransferError(f"{path}: step {pair.grid[before.index(None)]} is missing, but a later one is there")
+    return kept

@@ -1,0 +1,134 @@
+"""What a study was to do: the validated form of study.json."""
+
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from rl_transfer.errors import RLTransferError
+from rl_transfer.store import read_json
+
+FORMAT = 1
+BASELINE = "scratch"
+SOURCES = ("source", "source.sham")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+
+def _inside_the_store(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts:
+        raise ValueError(f"{path!r} is no folder inside the store")
+    return path
+
+
+StorePath = Annotated[str, AfterValidator(_inside_the_store)]
+
+
+class Anchors(_Frozen):
+    """Returns on the target that fix the score: 0 at random, 1 at reference, floored at worst."""
+
+    random: float
+    reference: float
+    worst: float
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.worst <= self.random < self.reference:
+            raise ValueError("needs worst <= random < reference")
+        return self
+
+
+class ArmEntry(_Frozen):
+    """One transfer arm: its methods, and which controls run beside it."""
+
+    methods: tuple[JsonValue, ...] = ()
+    placebo: bool = True
+    sham: bool = False
+
+
+class RunEntry(_Frozen):
+    """One planned run and its folder, relative to the store."""
+
+    arm: str
+    seed: int
+    key: str
+    path: StorePath
+    source_path: StorePath | None = None
+
+
+class PairEntry(_Frozen):
+    """One pair: how its runs were measured, its arms and its runs."""
+
+    description: str = ""
+    algorithm: str
+    score: Anchors
+    threshold_score: float
+    source_threshold_return: float
+    target_steps: int
+    grid: tuple[int, ...] = Field(min_length=2)
+    episodes: int = Field(ge=1)
+    arms: dict[str, ArmEntry]
+    runs: tuple[RunEntry, ...]
+
+    @model_validator(mode="after")
+    def _grid_spans_the_budget(self) -> Self:
+        rising = all(step < later for step, later in zip(self.grid, self.grid[1:], strict=False))
+        if self.grid[0] != 0 or self.grid[-1] != self.target_steps or not rising:
+            raise ValueError(f"grid must rise from 0 to target_steps ({self.target_steps})")
+        return self
+
+    @model_validator(mode="after")
+    def _runs_belong_to_arms(self) -> Self:
+        known = {BASELINE, *SOURCES, *self.arms}
+        known |= {f"{name}.placebo" for name, arm in self.arms.items() if arm.placebo}
+        known |= {f"{name}.sham" for name, arm in self.arms.items() if arm.sham}
+        seen = set()
+        for run in self.runs:
+            if run.arm not in known:
+                raise ValueError(f"run {run.path} belongs to no arm of the pair: {run.arm!r}")
+            if (run.arm, run.seed) in seen:
+                raise ValueError(f"arm {run.arm!r} has two runs of seed {run.seed}")
+            seen.add((run.arm, run.seed))
+        return self
+
+
+class Manifest(_Frozen):
+    """One study as it was planned; runs that are missing on disk are still listed here."""
+
+    format: int
+    name: str
+    description: str = ""
+    alpha: float = Field(gt=0.0, lt=1.0)
+    margin: float = Field(gt=0.0)
+    seeds: int
+    baseline_seeds: int
+    command: str
+    versions: dict[str, JsonValue]
+    pairs: dict[str, PairEntry]
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and validate a study.json.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        RLTransferError: If the file is missing, damaged, of another format, or contradicts itself.
+    """
+    content = read_json(path)
+    found = content.get("format") if isinstance(content, dict) else None
+    if found != FORMAT:
+        raise RLTransferError(f"{path}: format {found!r}, this release reads format {FORMAT}")
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RLTransferError(f"{path}: {place}: {first['msg']}") from error

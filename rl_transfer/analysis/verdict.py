@@ -1,0 +1,91 @@
+"""What a comparison came to, in numbers and in a sentence."""
+
+from dataclasses import dataclass
+
+from rl_transfer.stats import Interval, smallest_reachable_p
+
+LEARNED = 0.25
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the runs of one arm and one baseline license one to say.
+
+    Attributes:
+        verdict: "positive", "negative", "equivalent" or "inconclusive".
+        text: The verdict and its grounds in one sentence.
+        difference: mean(arm) - mean(baseline), in score.
+        interval: Hull of the differences not rejected at ``level``; infinite where none is rejected.
+        interval_95: The same at the 95 % level, not adjusted for the number of comparisons.
+        p: p-value of equal means, not adjusted.
+        level: Two-sided error level of this comparison: alpha / comparisons.
+        effect: Difference in standard deviations (pooled over both groups); None where there is no spread.
+        n: Runs of the arm.
+        n_baseline: Runs of the baseline.
+        fragile: Whether the verdict would change if the arm's best run were replaced by the worst score.
+        negligible: Whether the interval excludes 0 and yet lies inside +-margin.
+        seeds_to_decide: For an inconclusive comparison, the seeds on each side that would decide it if difference and
+            spread stayed as they are; None where that is undefined, above 1000, or decided already.
+        ceiling: Whether both final scores are at the ceiling, where nothing can be told apart.
+    """
+
+    verdict: str
+    text: str
+    difference: float
+    interval: Interval
+    interval_95: Interval
+    p: float
+    level: float
+    effect: float | None
+    n: int
+    n_baseline: int
+    fragile: bool
+    negligible: bool
+    seeds_to_decide: int | None
+    ceiling: bool
+
+
+def sentence(verdict: Verdict, margin: float, learned: bool) -> str:
+    """Say a verdict and its grounds in one sentence.
+
+    Args:
+        verdict: The verdict; its text is not read.
+        margin: Differences inside +-margin are negligible; in score.
+        learned: Whether the final score of the baseline or of the arm is at least `LEARNED`.
+
+    Returns:
+        The sentence.
+    """
+    grounds = _open_question(verdict, learned) if verdict.verdict == "inconclusive" else _finding(verdict, margin)
+    clauses = [f"{verdict.verdict.capitalize()}{' but negligible' if verdict.negligible else ''}: {grounds}"]
+    if verdict.ceiling:
+        clauses.append("both final scores are at the ceiling")
+    if verdict.fragile:
+        clauses.append("fragile: the verdict would change if the arm's best run had failed")
+    return "; ".join(clauses) + "."
+
+
+def _finding(verdict: Verdict, margin: float) -> str:
+    if verdict.verdict == "equivalent":
+        return f"the difference from the baseline, {_evidence(verdict)}, lies inside +-{margin:g}"
+    return f"the arm scores {'more' if verdict.difference > 0 else 'less'} than its baseline, by {_evidence(verdict)}"
+
+
+def _open_question(verdict: Verdict, learned: bool) -> str:
+    runs = f"{verdict.n} against {verdict.n_baseline} runs"
+    if min(verdict.n, verdict.n_baseline) == 1:
+        return f"with {runs}, a side shows no spread to judge by"
+    if (smallest := smallest_reachable_p(verdict.n_baseline, verdict.n)) > verdict.level:
+        return f"{runs} can't reach error level {verdict.level:.3g}, their smallest p-value is {smallest:.3g}"
+    if not learned:
+        return f"nobody learned, both final scores are below {LEARNED:g}; the difference is {_evidence(verdict)}"
+    seeds = verdict.seeds_to_decide
+    forecast = f"about {seeds} seeds a side would decide" if seeds else "not even 1000 seeds a side would decide"
+    return f"the difference, {_evidence(verdict)}, is neither clearly off 0 nor negligible; {forecast} if it stays so"
+
+
+def _evidence(verdict: Verdict) -> str:
+    return (
+        f"{verdict.difference:+.3f} ({verdict.interval.low:+.3f} to {verdict.interval.high:+.3f} at error level "
+        f"{verdict.level:.3g}, {verdict.n} against {verdict.n_baseline} runs)"
+    )

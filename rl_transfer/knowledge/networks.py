@@ -1,0 +1,70 @@
+"""Networks by role: the same words for every algorithm, plain arrays, read without executing anything."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from rl_transfer.errors import StoreError
+from rl_transfer.store import write_bytes
+
+Role = Literal["features", "policy_body", "policy_head", "exploration", "value_body", "value_head"]
+ROLES: tuple[Role, ...] = get_args(Role)
+
+Networks = Mapping[Role, Mapping[str, NDArray[Any]]]
+"""For each role its tensors by name; every role is present, some are empty."""
+
+
+@dataclass(frozen=True)
+class TensorFate:
+    """What became of one tensor of the target's networks in a transfer: a row of the transfer table.
+
+    Attributes:
+        from_shape: Its shape in the source; None where the source has no such tensor.
+        to_shape: Its shape in the target; None where the target has none and it was dropped.
+        fate: ``initial`` keeps the value the target's learner started with.
+        frozen: Whether training leaves it alone.
+        why: The reason, in a few words.
+    """
+
+    tensor: str
+    role: Role
+    from_shape: tuple[int, ...] | None
+    to_shape: tuple[int, ...] | None
+    fate: Literal["copied", "initial", "dropped"]
+    frozen: bool
+    why: str
+
+
+def write_networks(path: Path, networks: Networks) -> None:
+    """Write networks as one safetensors file; tensors are named ``role/name``."""
+    tensors = {
+        f"{role}/{name}": np.ascontiguousarray(array) for role in ROLES for name, array in networks[role].items()
+    }
+    write_bytes(path, save(tensors))
+
+
+def read_networks(path: Path) -> Networks:
+    """Read networks from a safetensors file.
+
+    Raises:
+        StoreError: If the file is missing or damaged, has an unknown role, or holds numbers that are not finite.
+    """
+    try:
+        tensors = load(path.read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise StoreError(f"{path}: can't be read as safetensors: {error}") from error
+    networks: dict[Role, dict[str, NDArray[Any]]] = {role: {} for role in ROLES}
+    for key, array in tensors.items():
+        role, _, name = key.partition("/")
+        if role not in networks:
+            raise StoreError(f"{path}: tensor {key!r} has no known role")
+        if not np.isfinite(array).all():
+            raise StoreError(f"{path}: tensor {key!r} holds NaN or infinity")
+        networks[role][name] = array
+    return networks

@@ -1,0 +1,253 @@
+"""One Stable-Baselines3 model as a learner: training in exact segments, checkpoints, isolated acting."""
+
+import io
+import random
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.utils import set_random_seed
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from rl_transfer.errors import ConfigError, DivergedError, RLTransferError, StoreError
+from rl_transfer.knowledge import Networks, Role, Transitions
+from rl_transfer.learner.interface import EnvFactory, Learner, Watch
+from rl_transfer.learner.sb3 import networks, replay
+from rl_transfer.learner.sb3.build import build_model
+from rl_transfer.store import write_bytes
+from rl_transfer.study import LearnerConfig
+from rl_transfer.tasks import Meter
+
+_COUNTERS = (
+    "num_timesteps",
+    "_n_updates",
+    "_episode_num",
+    "_current_progress_remaining",
+    "exploration_rate",
+    "_n_calls",
+)
+_LOG_POINTS = 50
+
+
+class _SegmentEnd(Exception):
+    """The segment's last usable rollout is done."""
+
+
+class SB3Learner(Learner):
+    """A Stable-Baselines3 model behind the learner interface.
+
+    Args:
+        config: Algorithm, architecture and hyperparameters.
+        environments: One factory for each training environment.
+        meter: Counts the environments' steps.
+        seed: Seed of the initial networks.
+        device: Torch device.
+        log_folder: Folder for TensorBoard events; None for none.
+    """
+
+    def __init__(
+        self,
+        config: LearnerConfig,
+        environments: Sequence[EnvFactory],
+        meter: Meter,
+        *,
+        seed: int,
+        device: str = "cpu",
+        log_folder: Path | None = None,
+    ) -> None:
+        self.algorithm = config.algorithm
+        self.meter = meter
+        self._config = config
+        self._env = DummyVecEnv([_monitored(factory) for factory in environments])
+        self._model: BaseAlgorithm = build_model(config, self._env, seed=seed, device=device)
+        self._log = None if log_folder is None else TensorBoardOutputFormat(str(log_folder))
+        self._model.set_logger(Logger(None, [] if self._log is None else [self._log]))
+        self._model.policy.optimizer.register_step_post_hook(self._count_gradient_step)
+        self._gradient_steps = 0
+        self._rows_added = 0
+        self._rows_saved = 0
+
+    @property
+    def gradient_steps(self) -> int:
+        """Minibatch updates so far."""
+        return self._gradient_steps
+
+    def _count_gradient_step(self, *_: object) -> None:
+        self._gradient_steps += 1
+
+    @property
+    def _replay(self) -> ReplayBuffer | None:
+        return getattr(self._model, "replay_buffer", None)
+
+    def networks(self) -> Networks:
+        """Copies of the parameters by role."""
+        return networks.copy_out(self._model)
+
+    def load_networks(self, networks_: Networks) -> None:
+        """Overwrite tensors by role and name; target networks follow."""
+        networks.copy_in(self._model, networks_)
+
+    def freeze(self, roles: Collection[Role]) -> None:
+        """Leave the roles' tensors out of training."""
+        networks.freeze(self._model, roles)
+
+    def experience(self) -> Transitions | None:
+        """The transitions in the replay buffer; None without one."""
+        return None if self._replay is None else replay.read_transitions(self._replay)
+
+    def add_experience(self, transitions: Transitions) -> int:
+        """Put transitions into the replay buffer."""
+        if self._replay is None:
+            raise ConfigError(f"{self.algorithm} has no replay buffer to put experience into")
+        rows = replay.add_transitions(self._replay, transitions)
+        self._rows_added += rows
+        return rows * self._replay.n_envs
+
+    def act(self, observations: Any, *, deterministic: bool) -> NDArray[Any]:
+        """Actions for a batch of observations."""
+        actions, _ = self._model.predict(observations, deterministic=deterministic)
+        return actions
+
+    @contextmanager
+    def isolated(self, seed: int) -> Iterator[None]:
+        """Seed everything random for a while, and put it back as it was."""
+        space = self._model.action_space
+        python, array, sampler = random.getstate(), np.random.get_state(), deepcopy(space.np_random)  # noqa: NPY002
+        with torch.random.fork_rng():
+            set_random_seed(seed)
+            space.seed(seed)
+            try:
+                yield
+            finally:
+                random.setstate(python)
+                np.random.set_state(array)  # noqa: NPY002
+                space._np_random = sampler
+
+    def train(self, *, until: int, horizon: int, seed: int, watch: Watch) -> None:
+        """Train to ``until`` charged steps."""
+        self._model.set_random_seed(seed)
+        rollouts = -(-(until - self.meter.steps) // self._config.rollout_steps)
+        on_policy = self._replay is None
+        try:
+            self._model.learn(
+                horizon - self._model.num_timesteps,
+                callback=_Conductor(self, until, watch),
+                log_interval=max(rollouts // _LOG_POINTS, 1) if on_policy else 4,
+                reset_num_timesteps=False,
+            )
+        except _SegmentEnd:
+            pass
+        except RLTransferError:
+            raise
+        except Exception as error:
+            if not networks.is_finite(self._model):
+                raise DivergedError(f"parameters are no longer finite at step {self.meter.steps}: {error}") from error
+            raise
+        self.refuse_divergence()
+
+    def refuse_divergence(self) -> None:
+        """Raise DivergedError if a parameter is not finite."""
+        if not networks.is_finite(self._model):
+            raise DivergedError(f"parameters are no longer finite at step {self.meter.steps}")
+
+    def count_vector_step(self) -> None:
+        """Count one row of transitions, which the library adds to the replay buffer after every vector step."""
+        self._rows_added += 1
+
+    def save_state(self, folder: Path, segment: int) -> None:
+        """Write parameters, optimizers, counters, and the replay rows added since the last save."""
+        added = self._rows_added - self._rows_saved
+        if self._replay is not None:
+            if added:
+                replay.mark_end_truncated(self._replay)
+            buffer = io.BytesIO()
+            np.savez(buffer, allow_pickle=False, **replay.newest_rows(self._replay, added))
+            write_bytes(folder / f"replay-{segment:04d}.npz", buffer.getvalue())
+        counters = {name: getattr(self._model, name) for name in _COUNTERS if hasattr(self._model, name)}
+        state = {
+            "parameters": self._model.get_parameters(),
+            "counters": counters,
+            "charged_steps": self.meter.steps,
+            "gradient_steps": self._gradient_steps,
+            "rows_before": self._rows_saved,
+            "rows_added": added,
+        }
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_bytes(folder / f"learner-{segment:04d}.pt", buffer.getvalue())
+        self._rows_saved = self._rows_added
+
+    def load_state(self, folder: Path, segment: int) -> None:
+        """Read back parameters, optimizers, counters and every segment's replay rows."""
+        for earlier in range(segment + 1):
+            state = _read_state(folder / f"learner-{earlier:04d}.pt")
+            if self._replay is not None:
+                with np.load(folder / f"replay-{earlier:04d}.npz", allow_pickle=False) as rows:
+                    replay.put_rows(self._replay, dict(rows), before=state["rows_before"], added=state["rows_added"])
+        self._model.set_parameters(state["parameters"], exact_match=True, device=self._model.device)
+        for name, value in state["counters"].items():
+            setattr(self._model, name, value)
+        self.meter.steps = state["charged_steps"]
+        self._gradient_steps = state["gradient_steps"]
+        self._rows_added = self._rows_saved = state["rows_before"] + state["rows_added"]
+
+    def save_agent(self, folder: Path) -> None:
+        """Write ``model.zip``, which the library's own ``load`` reads."""
+        buffer = io.BytesIO()
+        self._model.save(buffer)
+        write_bytes(folder / "model.zip", buffer.getvalue())
+
+    def record(self, tag: str, value: float, step: int) -> None:
+        """Add a number to the TensorBoard log."""
+        if self._log is not None:
+            self._log.writer.add_scalar(tag, value, step)
+
+    def close(self) -> None:
+        """Close the environments and the log."""
+        self._env.close()
+        self._model.logger.close()
+
+
+class _Conductor(BaseCallback):
+    """Stops training at a step, tells the watcher of every rollout, keeps the library's step count equal to ours."""
+
+    def __init__(self, learner: SB3Learner, until: int, watch: Watch) -> None:
+        super().__init__()
+        self._learner, self._until, self._watch = learner, until, watch
+
+    def _on_rollout_start(self) -> None:
+        charged = self._learner.meter.steps
+        self.model.num_timesteps = charged
+        if charged >= self._until:
+            raise _SegmentEnd
+        self._watch(charged, charged + self._learner._config.rollout_steps)
+
+    def _on_step(self) -> bool:
+        self._learner.count_vector_step()
+        return True
+
+    def _on_rollout_end(self) -> None:
+        if self._learner.meter.steps > self._until:
+            raise _SegmentEnd
+
+
+def _monitored(factory: EnvFactory) -> EnvFactory:
+    return lambda: Monitor(factory())
+
+
+def _read_state(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+    except Exception as error:
+        raise StoreError(f"{path}: the checkpoint can't be read: {error}") from error
+    return state

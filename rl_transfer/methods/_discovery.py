@@ -1,0 +1,82 @@
+"""Finding methods by file name and building them from settings."""
+
+import importlib
+import json
+import pkgutil
+from collections.abc import Sequence
+from dataclasses import fields
+
+from pydantic import TypeAdapter, ValidationError
+
+from rl_transfer.errors import ConfigError, nearest
+from rl_transfer.methods._method import Method
+from rl_transfer.study import Named
+
+_PACKAGE = "rl_transfer.methods"
+
+
+def method_names() -> list[str]:
+    """Names of all methods: the public modules of this package."""
+    paths = importlib.import_module(_PACKAGE).__path__
+    return sorted(module.name for module in pkgutil.iter_modules(paths) if not module.name.startswith("_"))
+
+
+def method_class(name: str) -> type[Method]:
+    """The method of a name.
+
+    Raises:
+        ConfigError: If there is no such method.
+    """
+    if name not in method_names():
+        raise ConfigError(f"no method is called {name!r}; {nearest(name, method_names())}")
+    module = importlib.import_module(f"{_PACKAGE}.{name}")
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Method) and value.__module__ == module.__name__
+    ]
+    assert len(found) == 1, f"{module.__name__} must define one method"
+    return found[0]
+
+
+def build_methods(configured: Sequence[Named], algorithm: str) -> list[Method]:
+    """Build and check the methods of an arm.
+
+    Args:
+        configured: Their names and settings.
+        algorithm: The algorithm that they will meet.
+
+    Raises:
+        ConfigError: If a method is unknown, does not fit the algorithm, or has a wrong setting; the key starts with
+            the method's place in the list.
+    """
+    methods = []
+    for index, named in enumerate(configured):
+        try:
+            method = _build(named)
+            if algorithm not in method.algorithms:
+                raise ConfigError(
+                    f"{named.name} is not defined for {algorithm}, only for {', '.join(method.algorithms)}"
+                )
+            method.check(algorithm)
+        except ConfigError as error:
+            key = ".".join(part for part in (str(index), named.name, error.key) if part)
+            raise ConfigError(error.message, key=key) from error
+        methods.append(method)
+    return methods
+
+
+def _build(named: Named) -> Method:
+    cls = method_class(named.name)
+    valid = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+    for setting in named.settings:
+        if setting not in valid:
+            raise ConfigError(f"{named.name} has no setting {setting!r}; {nearest(setting, valid)}", key=setting)
+    try:
+        method: Method = TypeAdapter(cls).validate_json(json.dumps(named.settings))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        message = first["msg"].replace("Input should be", "must be")
+        raise ConfigError(f"{message}, not {first['input']!r}", key=key) from error
+    return method

@@ -1,0 +1,37 @@
+"""What a method is: settings as dataclass fields, and two moments at which it acts."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rl_transfer.knowledge import Knowledge, KnowledgeKind, TensorFate
+from rl_transfer.learner import Learner
+
+
+class Method:
+    """Base of all methods; a subclass is a frozen pydantic dataclass in a file of the method's name.
+
+    A method speaks to the learner interface only. Strength zero must leave the learner exactly as it was.
+    """
+
+    needs: ClassVar[frozenset[KnowledgeKind]]
+    """The kinds of knowledge it uses."""
+    algorithms: ClassVar[tuple[str, ...]]
+    """The algorithms it is defined for."""
+
+    def check(self, algorithm: str) -> None:
+        """Refuse settings that can't work with an algorithm, before anything is trained.
+
+        Raises:
+            ConfigError: Says which setting and what to do.
+        """
+
+    def transfer(self, learner: Learner, knowledge: Knowledge) -> Sequence[TensorFate]:  # noqa: ARG002 - a hook
+        """Change the learner once, before its first step; what it changes is part of the learner's state.
+
+        Returns:
+            What became of each tensor, where tensors are the method's business.
+        """
+        return ()
+
+    def attach(self, learner: Learner) -> None:
+        """Change how the learner trains; called at the start of every segment, after the learner's state is there."""

@@ -1,0 +1,62 @@
+"""Checkpoints at the boundaries of segments: what a run needs to go on after it was killed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rl_transfer.errors import StoreError
+from rl_transfer.learner import Learner
+from rl_transfer.run.curve import Row
+from rl_transfer.store import read_json, write_json
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a run before a segment, apart from the learner's own.
+
+    Attributes:
+        segment: The segment that comes next, from 0.
+        rows: The curve so far.
+        events: Names of the TensorBoard files that are complete.
+        wall_seconds: Time spent so far.
+    """
+
+    segment: int
+    rows: tuple[Row, ...] = ()
+    events: tuple[str, ...] = ()
+    wall_seconds: float = 0.0
+
+
+def save(folder: Path, checkpoint: Checkpoint, learner: Learner) -> None:
+    """Write a checkpoint; it counts only once its last file is there."""
+    learner.save_state(folder, checkpoint.segment)
+    write_json(
+        _file(folder, checkpoint.segment),
+        {"rows": checkpoint.rows, "events": checkpoint.events, "wall_seconds": checkpoint.wall_seconds},
+    )
+
+
+def latest(folder: Path) -> Checkpoint | None:
+    """The last complete checkpoint of a run; None if it has none.
+
+    Raises:
+        StoreError: If it is damaged.
+    """
+    files = sorted(folder.glob("run-*.json"))
+    if not files:
+        return None
+    content = read_json(files[-1])
+    try:
+        return Checkpoint(
+            segment=int(files[-1].stem.removeprefix("run-")),
+            rows=tuple(
+                (int(step), int(episode), float(r), int(length)) for step, episode, r, length in content["rows"]
+            ),
+            events=tuple(content["events"]),
+            wall_seconds=float(content["wall_seconds"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{files[-1]}: no checkpoint of this release: {error}") from error
+
+
+def _file(folder: Path, segment: int) -> Path:
+    return folder / f"run-{segment:04d}.json"

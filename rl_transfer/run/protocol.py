@@ -1,0 +1,212 @@
+"""The protocol of a run: prepare, then segment after segment from checkpoint to checkpoint, then the aftermath."""
+
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+
+from rl_transfer import seeds
+from rl_transfer.errors import DivergedError, EnvironmentFailedError
+from rl_transfer.knowledge import write_networks
+from rl_transfer.learner import Learner, build_learner
+from rl_transfer.methods import build_methods
+from rl_transfer.run import checkpoint as checkpoints
+from rl_transfer.run.checkpoint import Checkpoint
+from rl_transfer.run.curve import Curve, play
+from rl_transfer.run.transfer import transfer, write_fates
+from rl_transfer.store import read_json, read_spec, write_csv, write_json
+from rl_transfer.study import RunSpec
+from rl_transfer.tasks import Charged, Meter, Sham, make
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a run tells while it goes on: charged steps, and the last evaluation's mean return."""
+
+    step: int
+    mean_return: float | None
+
+
+class Run:
+    """One run on its way.
+
+    Args:
+        spec: What to do.
+        folder: Where the results go, and where an earlier attempt left its checkpoints.
+        source: Folder of the finished source run, for a run that uses knowledge.
+        on_progress: Called at every rollout and evaluation.
+    """
+
+    def __init__(
+        self, spec: RunSpec, folder: Path, source: Path | None, on_progress: Callable[[Progress], None]
+    ) -> None:
+        self.spec, self.folder, self.source = spec, folder, source
+        self.methods = build_methods(spec.methods, spec.learner.algorithm)
+        self._on_progress = on_progress
+        self._last_return: float | None = None
+        self._checkpoints = folder / "checkpoints"
+        self._events = folder / "events"
+        self._lap_start = time.monotonic()
+        self._meter = Meter()
+
+    def carry_out(self, *, stop_after_segment: int | None = None) -> None:
+        """Do what is not done yet, up to the finished status.
+
+        A learner that diverged or an environment that failed ends the run with a curve up to there; any other
+        exception leaves the run unfinished, to be continued from its last checkpoint.
+
+        Args:
+            stop_after_segment: Stop at this boundary, as if killed there.
+        """
+        state = checkpoints.latest(self._checkpoints) or self._prepare()
+        curve = Curve(self.spec, state.rows, self._tell_point)
+        learner = self._restore(state)
+        try:
+            while self._meter.steps < self.spec.budget_steps:
+                self._train_segment(learner, state, curve)
+                state = self._save(learner, state, curve)
+                learner.close()
+                if state.segment == stop_after_segment:
+                    return
+                learner = self._restore(state)
+            curve.measure_before(learner, self.spec.budget_steps + 1)
+            self._finish(learner, curve, state)
+        except (DivergedError, EnvironmentFailedError) as error:
+            self._fail(error, learner, curve, state)
+        finally:
+            learner.close()
+
+    def _learner(self, *, log: bool) -> Learner:
+        spec = self.spec
+        self._meter = Meter()
+        return build_learner(
+            spec.learner,
+            [partial(training_environment, spec, self._meter)] * spec.learner.n_envs,
+            self._meter,
+            seed=seeds.integer(spec.role, spec.seed, "initial"),
+            device=spec.device,
+            log_folder=self._events if log else None,
+        )
+
+    def _prepare(self) -> Checkpoint:
+        """Let the methods change a fresh learner, and write the first checkpoint."""
+        shutil.rmtree(self._checkpoints, ignore_errors=True)
+        learner = self._learner(log=False)
+        if self.source is not None and self.spec.source is not None:
+            branch = seeds.generator(self.spec.role, self.spec.seed, "scramble")
+            fates = transfer(self.methods, learner, self.source, branch if self.spec.source.scrambled else None)
+            write_fates(self.folder / "transfer.csv", fates)
+        first = Checkpoint(segment=0)
+        checkpoints.save(self._checkpoints, first, learner)
+        learner.close()
+        return first
+
+    def _restore(self, state: Checkpoint) -> Learner:
+        """Make the learner anew from a checkpoint: after a kill and in an undisturbed run alike."""
+        if self._events.is_dir():
+            for file in self._events.iterdir():
+                if file.name not in state.events:
+                    file.unlink()
+        learner = self._learner(log=True)
+        learner.load_state(self._checkpoints, state.segment)
+        for method in self.methods:
+            method.attach(learner)
+        return learner
+
+    def _train_segment(self, learner: Learner, state: Checkpoint, curve: Curve) -> None:
+        def watch(charged: int, after: int) -> None:
+            curve.measure_before(learner, after)
+            self._on_progress(Progress(charged, self._last_return))
+
+        spec = self.spec
+        learner.train(
+            until=min((state.segment + 1) * spec.segment_steps, spec.budget_steps),
+            horizon=spec.budget_steps,
+            seed=seeds.integer(spec.role, spec.seed, "segment", state.segment),
+            watch=watch,
+        )
+
+    def _save(self, learner: Learner, state: Checkpoint, curve: Curve) -> Checkpoint:
+        after = Checkpoint(
+            segment=state.segment + 1,
+            rows=tuple(curve.rows),
+            events=tuple(sorted(file.name for file in self._events.iterdir())),
+            wall_seconds=state.wall_seconds + self._lap(),
+        )
+        checkpoints.save(self._checkpoints, after, learner)
+        return after
+
+    def _lap(self) -> float:
+        start, self._lap_start = self._lap_start, time.monotonic()
+        return self._lap_start - start
+
+    def _tell_point(self, step: int, mean_return: float) -> None:
+        self._last_return = mean_return
+        self._on_progress(Progress(step, mean_return))
+
+    def _finish(self, learner: Learner, curve: Curve, state: Checkpoint) -> None:
+        agent = self.folder / "agent"
+        write_networks(agent / "networks.safetensors", learner.networks())
+        learner.save_agent(agent)
+        if self.spec.role == "source" and (experience := learner.experience()) is not None:
+            experience.write(agent / "experience.npz")
+        retention_steps = self._write_retention(learner)
+        self._write_results(learner, curve, state, retention_steps=retention_steps)
+        self._write_status("completed", "", None)
+
+    def _fail(self, error: Exception, learner: Learner, curve: Curve, state: Checkpoint) -> None:
+        """End a run whose learner or environment failed: it keeps its curve up to there and is judged by it."""
+        self._write_results(learner, curve, state)
+        outcome = "diverged" if isinstance(error, DivergedError) else "environment_failed"
+        self._write_status(outcome, str(error), self._meter.steps)
+
+    def _write_retention(self, learner: Learner) -> int:
+        """Evaluate the finished agent on the source task, for what it still knows of it; returns the steps taken."""
+        if self.source is None:
+            return 0
+        episodes = play(self.spec, read_spec(self.source).task, learner, len(self.spec.grid))
+        write_csv(self.folder / "retention.csv", ("episode", "return"), list(enumerate(episodes.return_E.tolist())))
+        return episodes.steps
+
+    def _write_results(self, learner: Learner, curve: Curve, state: Checkpoint, *, retention_steps: int = 0) -> None:
+        source_steps = 0 if self.source is None else read_json(self.source / "costs.json")["target_steps"]
+        curve.write(self.folder / "curve.csv")
+        write_json(
+            self.folder / "costs.json",
+            {
+                "target_steps": self._meter.steps,
+                "source_steps": source_steps,
+                "gradient_steps": learner.gradient_steps,
+                "evaluation_steps": curve.evaluation_steps + retention_steps,
+                "wall_seconds": round(state.wall_seconds + self._lap(), 3),
+            },
+        )
+
+    def _write_status(self, outcome: str, message: str, failed_at: int | None) -> None:
+        write_json(self.folder / "machine.json", {"platform": platform.platform(), "processor": _processor()})
+        write_json(
+            self.folder / "status.json",
+            {"status": "finished", "outcome": outcome, "message": message, "failed_at_step": failed_at},
+        )
+        shutil.rmtree(self._checkpoints, ignore_errors=True)
+
+
+def training_environment(spec: RunSpec, meter: Meter) -> gymnasium.Env[Any, Any]:
+    """One training environment: the task, made a sham if the run is one, charged."""
+    env = make(spec.task)
+    return Charged(Sham(env) if spec.sham else env, meter)
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()

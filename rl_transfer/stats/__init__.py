@@ -1,0 +1,41 @@
+"""Pure functions of arrays: the test behind verdicts, curve metrics, bands for display."""
+
+from rl_transfer.stats.bands import pointwise_band
+from rl_transfer.stats.metrics import (
+    RestrictedTime,
+    asymptotic_score,
+    jumpstart,
+    mean_score,
+    restricted_mean_time,
+    steps_to_threshold,
+    to_score,
+    transfer_ratio,
+)
+from rl_transfer.stats.planning import seeds_to_decide
+from rl_transfer.stats.shift_test import (
+    Interval,
+    ShiftTest,
+    interval,
+    p_value,
+    smallest_reachable_p,
+    welch_interval,
+)
+
+__all__ = [
+    "Interval",
+    "RestrictedTime",
+    "ShiftTest",
+    "asymptotic_score",
+    "interval",
+    "jumpstart",
+    "mean_score",
+    "p_value",
+    "pointwise_band",
+    "restricted_mean_time",
+    "seeds_to_decide",
+    "smallest_reachable_p",
+    "steps_to_threshold",
+    "to_score",
+    "transfer_ratio",
+    "welch_interval",
+]

@@ -1,0 +1,63 @@
+"""The ways in which pooled values can be dealt to two groups: all of them, or a fixed set of draws."""
+
+from functools import lru_cache
+from itertools import chain, combinations
+from math import comb
+
+import numpy as np
+from numpy.typing import NDArray
+
+ARRANGEMENT_LIMIT = 200_000
+DRAWN_ARRANGEMENTS = 99_999
+_SEED = 20_240_229
+
+
+def is_exhaustive(first_size: int, second_size: int) -> bool:
+    """Whether all arrangements are few enough to be listed.
+
+    Args:
+        first_size: Values in the first group.
+        second_size: Values in the second group.
+
+    Returns:
+        True where there are at most `ARRANGEMENT_LIMIT`.
+    """
+    return comb(first_size + second_size, first_size) <= ARRANGEMENT_LIMIT
+
+
+@lru_cache(maxsize=4)
+def arrangements(first_size: int, second_size: int) -> NDArray[np.int16]:
+    """Pooled positions that each arrangement deals to the first group.
+
+    Args:
+        first_size: Values in the first group, at positions 0 to ``first_size - 1`` of the pooled values.
+        second_size: Values in the second group, at the positions after them.
+
+    Returns:
+        Array of positions, shape (first_size, arrangements), read-only: all arrangements, the observed one first, or
+        `DRAWN_ARRANGEMENTS` of them from a fixed generator, the same ones on every call.
+    """
+    exhaustive = is_exhaustive(first_size, second_size)
+    picked_NA = _all(first_size, second_size) if exhaustive else _drawn(first_size, second_size)
+    picked_NA.setflags(write=False)
+    return picked_NA
+
+
+def _all(first_size: int, second_size: int) -> NDArray[np.int16]:
+    total = first_size + second_size
+    flat = np.fromiter(chain.from_iterable(combinations(range(total), first_size)), dtype=np.int16)
+    return np.ascontiguousarray(flat.reshape(-1, first_size).T)
+
+
+def _drawn(first_size: int, second_size: int) -> NDArray[np.int16]:
+    """Shuffle all draws at once, stopping each Fisher-Yates shuffle when the first group is full."""
+    generator = np.random.default_rng(_SEED)
+    total = first_size + second_size
+    column_A = np.arange(DRAWN_ARRANGEMENTS)
+    deck_NA = np.repeat(np.arange(total, dtype=np.int16)[:, None], DRAWN_ARRANGEMENTS, axis=1)
+    for position in range(first_size):
+        other_A = generator.integers(position, total, size=DRAWN_ARRANGEMENTS)
+        taken_A = deck_NA[other_A, column_A]
+        deck_NA[other_A, column_A] = deck_NA[position]
+        deck_NA[position] = taken_A
+    return deck_NA[:first_size].copy()

@@ -1,0 +1,231 @@
+"""The test behind every verdict: by how much can an arm be moved before it no longer differs from its baseline?"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import inf, sqrt
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rl_transfer.stats.checks import as_sample, check_level
+from rl_transfer.stats.permutation import PermutationTest, smallest_reachable_p
+from rl_transfer.stats.student import critical_value, two_sided_p
+
+__all__ = ["Interval", "ShiftTest", "interval", "p_value", "smallest_reachable_p", "welch_interval"]
+
+Floats = NDArray[np.float64]
+
+# Means this close, relative to their size, are equal: 0.3 - 0.2 is not 0.1 in floating point.
+_EQUAL = 1e-12
+
+
+class Interval(NamedTuple):
+    """A closed interval; infinite ends where nothing bounds it."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class _Group:
+    """One group's runs in rising order, so that the order in which they are given can't matter."""
+
+    mean: float
+    centred_N: Floats
+
+    @classmethod
+    def of(cls, values_N: Floats) -> "_Group":
+        ordered_N = np.sort(values_N)
+        # The mean of equal numbers is not always that number; a constant group must have no spread at all.
+        mean = float(ordered_N[0] if ordered_N[0] == ordered_N[-1] else ordered_N.mean())
+        return cls(mean, ordered_N - mean)
+
+    @property
+    def size(self) -> int:
+        return len(self.centred_N)
+
+    @property
+    def squared_error(self) -> float:
+        """Squared standard error of the mean."""
+        return float(self.centred_N @ self.centred_N) / (self.size * (self.size - 1))
+
+
+class ShiftTest:
+    """Welch's t-test and the permutation test on its statistic together, for any shift between two groups.
+
+    The p-value of a shift d (null hypothesis: mean(arm) - mean(baseline) = d) is the larger of the two tests' p-values
+    after moving the arm by -d. Welch's test keeps its level under unequal spread and unequal numbers of runs, the
+    permutation test under skew; alone, each fails where the other holds.
+
+    Sources: Welch (1947), Biometrika 34; Janssen (1997), Statistics & Probability Letters 36, for permuting a
+    studentised statistic; Phipson and Smyth (2010), Stat. Appl. Genet. Mol. Biol. 9, for counting the observed
+    arrangement among drawn ones.
+
+    Args:
+        baseline_N: One number a run of the baseline, shape (baseline runs,).
+        arm_M: One number a run of the arm, shape (arm runs,).
+
+    Raises:
+        ValueError: If a group is empty, not one-dimensional or not finite.
+    """
+
+    def __init__(self, baseline_N: ArrayLike, arm_M: ArrayLike) -> None:
+        self._baseline = _Group.of(as_sample(baseline_N, "baseline_N"))
+        self._arm = _Group.of(as_sample(arm_M, "arm_M"))
+        self._scale = max(float(np.abs(group.centred_N).max()) for group in (self._baseline, self._arm)) or 1.0
+
+    @property
+    def difference(self) -> float:
+        """mean(arm) - mean(baseline)."""
+        return self._arm.mean - self._baseline.mean
+
+    def p_value(self, shift: float = 0.0) -> float:
+        """Two-sided p-value of the hypothesis that the means differ by ``shift``.
+
+        Args:
+            shift: The difference mean(arm) - mean(baseline) under test.
+
+        Returns:
+            A probability, above 0; 1 where a group has a single run.
+        """
+        if not self._defined:
+            return 1.0
+        offset = self._offset(shift)
+        return max(self._welch_p(offset), self._permutation.p_value(self._sign * offset / self._scale))
+
+    def interval(self, level: float) -> Interval:
+        """Hull of all shifts that are not rejected.
+
+        The permutation p-value is a step function of the shift that need not fall steadily; the hull's ends are the
+        outermost of its steps, or the limits of Welch's interval where these lie farther out.
+
+        Args:
+            level: Two-sided error level in (0, 1); a shift is rejected where its p-value is at or below it.
+
+        Returns:
+            The interval; infinite where no shift is rejected.
+
+        Raises:
+            ValueError: If the level is outside (0, 1).
+        """
+        check_level(level)
+        if smallest_reachable_p(self._baseline.size, self._arm.size) > level:
+            return Interval(-inf, inf)
+        reach = self._welch_reach(level) / self._scale
+        if reach == 0.0:
+            return Interval(self.difference, self.difference)
+        ends = [self._permutation.last_kept(level, side * self._sign * reach) * self._sign for side in (-1.0, 1.0)]
+        return Interval(self.difference + ends[0] * self._scale, self.difference + ends[1] * self._scale)
+
+    def welch_interval(self, level: float) -> Interval:
+        """Welch's own confidence interval, without the permutation test.
+
+        Args:
+            level: Two-sided error level in (0, 1).
+
+        Returns:
+            The interval; infinite where a group has a single run.
+
+        Raises:
+            ValueError: If the level is outside (0, 1).
+        """
+        check_level(level)
+        reach = self._welch_reach(level) if self._defined else inf
+        return Interval(self.difference - reach, self.difference + reach)
+
+    @property
+    def _defined(self) -> bool:
+        return min(self._baseline.size, self._arm.size) > 1
+
+    @property
+    def _standard_error(self) -> float:
+        return sqrt(self._baseline.squared_error + self._arm.squared_error)
+
+    @property
+    def _freedom(self) -> float:
+        """Welch-Satterthwaite degrees of freedom."""
+        scaled = [(group.squared_error / self._scale**2, group.size - 1) for group in (self._baseline, self._arm)]
+        return float(sum(error for error, _ in scaled) ** 2 / sum(error**2 / freedom for error, freedom in scaled))
+
+    def _offset(self, shift: float) -> float:
+        """How far the arm lies below the baseline once it has been moved by ``-shift``."""
+        offset = shift - self.difference
+        size = max(abs(self._arm.mean), abs(self._baseline.mean), abs(shift))
+        return 0.0 if abs(offset) <= _EQUAL * size else offset
+
+    def _welch_p(self, offset: float) -> float:
+        if offset == 0.0:
+            return 1.0
+        return 0.0 if self._standard_error == 0.0 else two_sided_p(offset / self._standard_error, self._freedom)
+
+    def _welch_reach(self, level: float) -> float:
+        if self._standard_error == 0.0:
+            return 0.0
+        return self._standard_error * critical_value(level, self._freedom)
+
+    @cached_property
+    def _swapped(self) -> bool:
+        """Whether the arm is dealt first: always the smaller group, and for equal sizes a choice that ignores names."""
+        baseline, arm = ((group.size, group.centred_N.tolist()) for group in (self._baseline, self._arm))
+        return baseline > arm
+
+    @property
+    def _sign(self) -> float:
+        return -1.0 if self._swapped else 1.0
+
+    @cached_property
+    def _permutation(self) -> PermutationTest:
+        first, second = (self._arm, self._baseline) if self._swapped else (self._baseline, self._arm)
+        return PermutationTest.of(first.centred_N / self._scale, second.centred_N / self._scale)
+
+
+def p_value(baseline_N: ArrayLike, arm_M: ArrayLike, shift: float = 0.0) -> float:
+    """Two-sided p-value of a shift between two groups of runs; see `ShiftTest`.
+
+    Args:
+        baseline_N: One number a run of the baseline, shape (baseline runs,).
+        arm_M: One number a run of the arm, shape (arm runs,).
+        shift: The difference mean(arm) - mean(baseline) under test.
+
+    Returns:
+        A probability, above 0; 1 where a group has a single run.
+
+    Raises:
+        ValueError: If a group is empty, not one-dimensional or not finite.
+    """
+    return ShiftTest(baseline_N, arm_M).p_value(shift)
+
+
+def interval(baseline_N: ArrayLike, arm_M: ArrayLike, level: float) -> Interval:
+    """Hull of all shifts between two groups of runs that are not rejected; see `ShiftTest.interval`.
+
+    Args:
+        baseline_N: One number a run of the baseline, shape (baseline runs,).
+        arm_M: One number a run of the arm, shape (arm runs,).
+        level: Two-sided error level in (0, 1), such as .05 divided by the number of comparisons.
+
+    Returns:
+        The interval; infinite where no shift is rejected.
+
+    Raises:
+        ValueError: If a group is empty, not one-dimensional or not finite, or the level is outside (0, 1).
+    """
+    return ShiftTest(baseline_N, arm_M).interval(level)
+
+
+def welch_interval(baseline_N: ArrayLike, arm_M: ArrayLike, level: float) -> Interval:
+    """Welch's confidence interval for mean(arm) - mean(baseline); see `ShiftTest.welch_interval`.
+
+    Args:
+        baseline_N: One number a run of the baseline, shape (baseline runs,).
+        arm_M: One number a run of the arm, shape (arm runs,).
+        level: Two-sided error level in (0, 1).
+
+    Returns:
+        The interval; infinite where a group has a single run.
+
+    Raises:
+        ValueError: If a group is empty, not one-dimensional or not finite, or the level is outside (0, 1).
+    """
+    return ShiftTest(baseline_N, arm_M).welch_interval(level)

@@ -1,0 +1,29 @@
+"""Student's t distribution, with the infinite values that constant samples need."""
+
+from scipy.special import stdtr, stdtrit  # type: ignore[import-untyped]  # scipy ships no types
+
+
+def two_sided_p(statistic: float, freedom: float) -> float:
+    """Probability of a statistic at least this far from 0, in either direction.
+
+    Args:
+        statistic: The t statistic; may be infinite.
+        freedom: Degrees of freedom, above 0.
+
+    Returns:
+        A probability in [0, 1].
+    """
+    return float(min(1.0, 2.0 * stdtr(freedom, -abs(statistic))))
+
+
+def critical_value(level: float, freedom: float) -> float:
+    """The statistic that is exceeded, in either direction, with probability ``level``.
+
+    Args:
+        level: Two-sided error level, in (0, 1).
+        freedom: Degrees of freedom, above 0.
+
+    Returns:
+        A positive number.
+    """
+    return float(-stdtrit(freedom, level / 2.0))

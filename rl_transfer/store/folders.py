@@ -1,0 +1,108 @@
+"""Where runs and studies lie in the store, and how a run's key is made."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from rl_transfer.errors import StoreError
+from rl_transfer.store.files import read_json, write_json
+from rl_transfer.study import RunSpec
+
+FORMAT = 1
+_RUN_FOLDER = re.compile(r"^seed\d+-(?P<key>[0-9a-f]{12})$")
+
+
+def run_key(spec: RunSpec) -> str:
+    """Twelve hexadecimal digits that stand for all that determines a run's result."""
+    text = json.dumps(spec.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def read_spec(folder: Path) -> RunSpec:
+    """The specification of the run in a folder.
+
+    Raises:
+        StoreError: If it is missing, damaged or of another release.
+    """
+    path = folder / "spec.json"
+    try:
+        return RunSpec.model_validate_json(json.dumps(read_json(path)["spec"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{path}: no run of this release: {error}") from error
+
+
+def write_spec(folder: Path, key: str, spec: RunSpec) -> None:
+    """Write the specification of a run."""
+    write_json(folder / "spec.json", {"key": key, "spec": spec.model_dump(mode="json")})
+
+
+class Store:
+    """A folder of runs and studies.
+
+    A run is looked up by its key, wherever it lies: a from-scratch baseline or a source agent that one
+    pair or study has trained serves every other that needs the same.
+
+    Args:
+        root: The folder; made on first write.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def runs(self) -> Path:
+        """Folder of all runs: ``pair/arm/seedN-key``."""
+        return self.root / "runs"
+
+    def study(self, name: str) -> Path:
+        """Folder of one study's results."""
+        return self.root / "studies" / name
+
+    def lock(self, key: str) -> Path:
+        """The lock file of one run: it has one owner at a time, whoever started it."""
+        return self.root / "locks" / f"{key}.lock"
+
+    def open(self) -> None:
+        """Make the store, or check that this release can use it.
+
+        Raises:
+            StoreError: If it can't be written to, or was made by another release's format.
+        """
+        marker = self.root / "store.json"
+        if not marker.exists():
+            write_json(marker, {"format": FORMAT})
+        found = read_json(marker)
+        if found.get("format") != FORMAT:
+            raise StoreError(
+                f"{marker}: format {found.get('format')!r}, this release reads {FORMAT}: use another --store"
+            )
+        self.lock("x").parent.mkdir(parents=True, exist_ok=True)
+
+    def index(self) -> dict[str, Path]:
+        """All run folders by key."""
+        found = {}
+        for folder in sorted(self.runs.glob("*/*/seed*")):
+            if match := _RUN_FOLDER.match(folder.name):
+                found[match["key"]] = folder
+        return found
+
+    def run_folder(self, pair: str, arm: str, seed: int, key: str) -> Path:
+        """The folder for a run that is not in the store yet."""
+        return self.runs / pair / arm / f"seed{seed}-{key}"
+
+    def status(self, folder: Path) -> dict[str, Any] | None:
+        """A run's status, or None if it never finished."""
+        path = folder / "status.json"
+        if not path.exists():
+            return None
+        try:
+            status = read_json(path)
+        except StoreError:
+            return None
+        return status if isinstance(status, dict) and status.get("status") == "finished" else None
+
+    def relative(self, folder: Path) -> str:
+        """A path inside the store as it is written into result files."""
+        return folder.relative_to(self.root).as_posix()

@@ -1,0 +1,41 @@
+"""The validated configuration: small frozen types, and the one place where files become them."""
+
+from rl_transfer.study.config import (
+    OFF_POLICY,
+    ArmConfig,
+    BudgetConfig,
+    DQNConfig,
+    EvaluationConfig,
+    LearnerConfig,
+    Named,
+    PairConfig,
+    PPOConfig,
+    ScoreConfig,
+    StudyConfig,
+    TaskConfig,
+)
+from rl_transfer.study.load import LoadedPair, LoadedStudy, load_study, parse_overrides
+from rl_transfer.study.shipped import shipped_names
+from rl_transfer.study.spec import RunSpec, SourceSpec
+
+__all__ = [
+    "OFF_POLICY",
+    "ArmConfig",
+    "BudgetConfig",
+    "DQNConfig",
+    "EvaluationConfig",
+    "LearnerConfig",
+    "LoadedPair",
+    "LoadedStudy",
+    "Named",
+    "PPOConfig",
+    "PairConfig",
+    "RunSpec",
+    "ScoreConfig",
+    "SourceSpec",
+    "StudyConfig",
+    "TaskConfig",
+    "load_study",
+    "parse_overrides",
+    "shipped_names",
+]

@@ -1,0 +1,116 @@
+"""Files to validated studies: names are found, overrides laid over, every error says file, line and key."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+from rl_transfer.errors import ConfigError
+from rl_transfer.study.config import PairConfig, StudyConfig, safe_name
+from rl_transfer.study.draft import Draft, Place
+from rl_transfer.study.shipped import find_file
+from rl_transfer.study.yaml_file import dotted, parse_yaml, read_yaml, shown
+
+Overrides = dict[str, Any]
+_LAID_OVER_PAIRS = ("learner", "budget", "evaluation", "score")
+_SET = Place("--set")
+
+
+@dataclass(frozen=True)
+class LoadedPair:
+    """A validated pair, its name and where it came from."""
+
+    name: str
+    file: Path
+    config: PairConfig
+
+
+@dataclass(frozen=True)
+class LoadedStudy:
+    """A validated study with its validated pairs, its name and where it came from."""
+
+    name: str
+    file: Path
+    config: StudyConfig
+    pairs: tuple[LoadedPair, ...]
+
+
+def parse_overrides(texts: Iterable[str]) -> Overrides:
+    """Parse ``key=value`` texts of ``--set``; keys are dotted, values are YAML.
+
+    Raises:
+        ConfigError: If a text is not of that form.
+    """
+    overrides: Overrides = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not all(part.strip() == part != "" for part in key.split(".")):
+            raise ConfigError(f"write key=value, such as --set seeds=10, not {shown(text)}", file=_SET.file)
+        try:
+            overrides[key], _ = parse_yaml(value)
+        except ConfigError as error:
+            where = ".".join(part for part in (dotted(tuple(key.split("."))), error.key) if part)
+            raise ConfigError(error.message, file=_SET.file, key=where) from error
+    return overrides
+
+
+def load_study(text: str, overrides: Overrides | None = None) -> LoadedStudy:
+    """Load a study, or a pair alone, which stands for a study of fine-tuning on it.
+
+    Args:
+        text: A shipped name or a path, of a study or of a pair.
+        overrides: Values by dotted key, laid over the study file. (Relative paths of pairs start from the study
+            file's folder, in an override from the current folder.)
+
+    Returns:
+        The study with its pairs, all validated.
+
+    Raises:
+        ConfigError: If anything is missing, unknown, of a wrong type or contradictory.
+    """
+    file, kind = find_file(text, ("studies", "pairs"))
+    study_name = _name(file)
+    raw, lines = read_yaml(file)
+    if kind == "pairs" or (kind is None and "pairs" not in raw and not raw.keys().isdisjoint(("source", "target"))):
+        raw, lines = {"pairs": [str(file)], "arms": {"fine_tune": {"methods": ["fine_tune"]}}}, {}
+    study = Draft(file, raw, lines)
+    for key, value in (overrides or {}).items():
+        study.lay_over(tuple(key.split(".")), value, _SET)
+    config = study.validate(StudyConfig)
+    pairs = tuple(_load_pair(name, index, study) for index, name in enumerate(config.pairs))
+    for index, pair in enumerate(pairs):
+        if pair.name in [earlier.name for earlier in pairs[:index]]:
+            raise study.error(("pairs", index), f"the name {pair.name} stands for another pair already")
+    return LoadedStudy(study_name, file, config, pairs)
+
+
+def _load_pair(text: str, index: int, study: Draft) -> LoadedPair:
+    place = study.place(("pairs", index))
+    base = Path.cwd() if place == _SET else study.file.parent
+    try:
+        file, _ = find_file(text, ("pairs",), base=base)
+    except ConfigError as error:
+        message = error.message if error.file is None else f"{error.message}: {error.file}"
+        raise study.error(("pairs", index), message) from error
+    pair = Draft(file, *read_yaml(file))
+    for section in _LAID_OVER_PAIRS:
+        _lay_section(section, study, pair)
+    return LoadedPair(_name(file), file, pair.validate(PairConfig))
+
+
+def _lay_section(section: str, study: Draft, pair: Draft) -> None:
+    values, own = study.raw.get(section, {}), pair.raw.get(section)
+    if section == "learner" and "algorithm" in values and isinstance(own, dict):
+        if values["algorithm"] != own.get("algorithm"):
+            pair.lay_over((section,), {}, study.place((section, "algorithm")))
+    for key, value in values.items():
+        pair.lay_over((section, key), value, study.place((section, key)))
+
+
+def _name(file: Path) -> str:
+    try:
+        return safe_name(file.stem)
+    except PydanticCustomError as error:
+        raise ConfigError(f"rename the file: {error.message()}", file=file) from error

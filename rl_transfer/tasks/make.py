@@ -1,0 +1,138 @@
+"""From a task's configuration to an environment, with errors that name what is wrong."""
+
+import hashlib
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import rl_transfer_envs.wrappers
+from gymnasium.error import Error as GymnasiumError
+from gymnasium.error import UnregisteredEnv
+
+from rl_transfer.errors import ConfigError, nearest
+from rl_transfer.study import Named, TaskConfig
+
+Env = gymnasium.Env[Any, Any]
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """What planning needs to know of a task.
+
+    Attributes:
+        digest: Changes when the source code of the environment or of one of its wrappers changes.
+    """
+
+    observation_space: gymnasium.Space[Any]
+    action_space: gymnasium.Space[Any]
+    max_episode_steps: int
+    digest: str
+
+
+def make(task: TaskConfig, *, render_mode: str | None = None) -> Env:
+    """Make a task's environment, its wrappers around it, the first one innermost.
+
+    Args:
+        task: The task.
+        render_mode: Gymnasium's render mode.
+
+    Raises:
+        ConfigError: If the id is unknown, a keyword is not taken, a wrapper can't be applied, or the task has no
+            time limit.
+    """
+    env = _make_bare(task, render_mode)
+    for index, wrapper in enumerate(task.wrappers):
+        try:
+            env = _wrap(env, wrapper)
+        except Exception as error:
+            env.close()
+            raise ConfigError(f"{wrapper.name}: {error}", key=f"wrappers.{index}") from error
+    if _time_limit(env) is None:
+        env.close()
+        raise ConfigError(
+            f"{task.id} has no time limit, so an episode may never end: set max_episode_steps", key="max_episode_steps"
+        )
+    return env
+
+
+def inspect_task(task: TaskConfig) -> TaskFacts:
+    """Make a task's environment once and look at it.
+
+    Raises:
+        ConfigError: As :func:`make`.
+    """
+    env = make(task)
+    limit = _time_limit(env)
+    assert limit is not None
+    facts = TaskFacts(env.observation_space, env.action_space, limit, _digest(env))
+    env.close()
+    return facts
+
+
+def _make_bare(task: TaskConfig, render_mode: str | None) -> Env:
+    module, _, name = task.id.rpartition(":")
+    try:
+        return gymnasium.make(
+            task.id,
+            max_episode_steps=task.max_episode_steps,
+            disable_env_checker=True,
+            render_mode=render_mode,
+            **task.kwargs,
+        )
+    except UnregisteredEnv as error:
+        raise ConfigError(
+            f"no environment is called {task.id!r}; {nearest(name, gymnasium.registry)}", key="id"
+        ) from error
+    except ModuleNotFoundError as error:
+        what = f"the package {error.name!r} is not installed"
+        raise ConfigError(
+            f"{task.id} can't be made: {what}" + (f" ({module}: ...)" if module else ""), key="id"
+        ) from error
+    except GymnasiumError as error:
+        raise ConfigError(f"{task.id} can't be made: {error}", key="id") from error
+    except TypeError as error:
+        raise ConfigError(f"{task.id} can't be made: {_unknown_keyword(task) or error}", key="kwargs") from error
+    except Exception as error:
+        raise ConfigError(f"{task.id} can't be made: {error}", key="kwargs") from error
+
+
+def _unknown_keyword(task: TaskConfig) -> str | None:
+    entry = gymnasium.spec(task.id).entry_point
+    creator = gymnasium.envs.registration.load_env_creator(entry) if isinstance(entry, str) else entry
+    if creator is None:
+        return None
+    valid = {name for name, p in inspect.signature(creator).parameters.items() if p.kind is not p.VAR_KEYWORD}
+    for name in task.kwargs:
+        if name not in valid:
+            return f"it takes no keyword {name!r}; {nearest(name, valid)}"
+    return None
+
+
+def _wrap(env: Env, wrapper: Named) -> Env:
+    wrapped: Env = rl_transfer_envs.wrappers.wrapper_class(wrapper.name)(env, **wrapper.settings)
+    return wrapped
+
+
+def _time_limit(env: Env) -> int | None:
+    return None if env.spec is None else env.spec.max_episode_steps
+
+
+def _digest(env: Env) -> str:
+    """Digest of the source files of the classes that make up an environment; Gymnasium's own go by its version."""
+    files: set[Path] = set()
+    layer: Any = env
+    while True:
+        for cls in type(layer).__mro__:
+            if cls is object or cls.__module__.startswith(("gymnasium.core", "gymnasium.wrappers", "typing")):
+                continue
+            try:
+                files.add(Path(inspect.getfile(cls)))
+            except (OSError, TypeError):
+                continue
+        if not isinstance(layer, gymnasium.Wrapper):
+            break
+        layer = layer.env
+    contents = sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file())
+    return hashlib.sha256("".join(contents).encode()).hexdigest()[:16]

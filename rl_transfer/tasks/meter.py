@@ -1,0 +1,66 @@
+"""Charging: every environment step of a run is counted where it happens."""
+
+from typing import Any, SupportsFloat
+
+import gymnasium
+import numpy as np
+
+from rl_transfer.errors import EnvironmentFailedError
+
+
+class Meter:
+    """Counts environment steps, over all environments that share it."""
+
+    def __init__(self, steps: int = 0) -> None:
+        self.steps = steps
+
+
+class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Counts each step on a meter, and turns an environment's faults into one error type.
+
+    It sits directly around the task: what a method puts around it (a guide that acts in ``reset``, say) is charged.
+
+    Args:
+        env: The task's environment.
+        meter: Where steps are counted.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], meter: Meter) -> None:
+        super().__init__(env)
+        self.meter = meter
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Reset the environment.
+
+        Raises:
+            EnvironmentFailedError: If it raises or returns an observation that is not finite.
+        """
+        try:
+            observation, info = self.env.reset(seed=seed, options=options)
+        except Exception as error:
+            raise EnvironmentFailedError(f"reset raised {type(error).__name__}: {error}") from error
+        self._refuse_non_finite(observation, 0.0)
+        return observation, info
+
+    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
+        """Take one step and charge it.
+
+        Raises:
+            EnvironmentFailedError: If the environment raises or returns something that is not finite.
+        """
+        try:
+            observation, reward, terminated, truncated, info = self.env.step(action)
+        except Exception as error:
+            raise EnvironmentFailedError(f"step {self.meter.steps} raised {type(error).__name__}: {error}") from error
+        self.meter.steps += 1
+        self._refuse_non_finite(observation, reward)
+        return observation, reward, terminated, truncated, info
+
+    def _refuse_non_finite(self, observation: Any, reward: SupportsFloat) -> None:
+        parts = observation.values() if isinstance(observation, dict) else (observation,)
+        if not np.isfinite(float(reward)):
+            raise EnvironmentFailedError(f"step {self.meter.steps} gave the reward {reward}")
+        if not all(np.isfinite(part).all() for part in parts):
+            raise EnvironmentFailedError(
+                f"step {self.meter.steps} gave an observation with NaN or infinity: {observation}"
+            )

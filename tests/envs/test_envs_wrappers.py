@@ -1,0 +1,422 @@
+"""One battery over every wrapper that is found, then what each of them promises."""
+
+import copy
+import itertools
+import pickle
+import sys
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium import spaces
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.utils import RecordConstructorArgs
+from gymnasium.utils.env_checker import check_env
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from rl_transfer_envs.wrappers import _wrapper_in, wrapper_class, wrapper_names
+from rl_transfer_envs.wrappers.observation_noise import ObservationNoise
+from rl_transfer_envs.wrappers.permute_actions import PermuteActions
+from rl_transfer_envs.wrappers.reverse_actions import ReverseActions
+
+ID = "rl_transfer_envs:transfer/CartPole-v0"
+
+# What each wrapper is built with around the cart-pole.
+SETTINGS = {
+    "observation_noise": {"scale": 0.1},
+    "permute_actions": {"permutation": [1, 0]},
+    "reverse_actions": {},
+}
+
+every_wrapper = pytest.mark.parametrize("name", wrapper_names())
+quick = settings(deadline=None, max_examples=40)
+
+
+class Probe(gymnasium.Env):
+    """Shows the actions that reach it, and draws from its own generator at every step."""
+
+    def __init__(self, action_space, observation_space=None):
+        self.metadata = {"render_modes": []}
+        self.action_space = action_space
+        self.observation_space = observation_space or spaces.Box(-1, 1, (2,), np.float32)
+        self.received = []
+        self.drawn = []
+
+    def _observation(self):
+        self.drawn.append(self.np_random.random())
+        return np.full(self.observation_space.shape, self.drawn[-1], self.observation_space.dtype)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self._observation(), {}
+
+    def step(self, action):
+        self.received.append(action)
+        return self._observation(), 0.0, False, False, {}
+
+
+def received(wrapper, action):
+    wrapper.reset(seed=0)
+    wrapper.step(action)
+    return wrapper.unwrapped.received[-1]
+
+
+def trajectory(env, seed, actions=None, steps=120):
+    """Everything an environment returns, over one seeded reset and then unseeded ones."""
+    actions = actions or [int(action) for action in np.random.default_rng(0).integers(2, size=steps)]
+    observation, _ = env.reset(seed=seed)
+    record = [(observation.dtype, observation.tobytes())]
+    for action in actions:
+        observation, reward, terminated, truncated, _ = env.step(action)
+        record.append((observation.dtype, observation.tobytes(), reward, terminated, truncated))
+        if terminated or truncated:
+            record.append(env.reset()[0].tobytes())
+    return record
+
+
+def wrapped(name):
+    return wrapper_class(name)(gymnasium.make(ID), **SETTINGS[name])
+
+
+# Every wrapper
+
+
+def test_every_wrapper_has_settings_to_be_tested_with():
+    assert sorted(SETTINGS) == wrapper_names()
+
+
+@every_wrapper
+# The velocities are unbounded, as in Gymnasium's CartPole-v1; the second is about wrapping at all.
+@pytest.mark.filterwarnings("ignore:.*A Box observation space (minimum|maximum) value is -?infinity")
+@pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version")
+def test_a_wrapped_cartpole_keeps_gymnasiums_contract(name):
+    check_env(wrapped(name), skip_render_check=True)
+
+
+@every_wrapper
+def test_the_same_seed_gives_the_same_trajectory(name):
+    env = wrapped(name)
+    first = trajectory(env, 5)
+    assert first == trajectory(env, 5) == trajectory(wrapped(name), 5)
+    assert first != trajectory(env, 6)
+
+
+@every_wrapper
+def test_the_environments_own_random_numbers_stay_the_same(name):
+    space = spaces.Discrete(2)
+    plain, inner = Probe(space), Probe(space)
+    env = wrapper_class(name)(inner, **SETTINGS[name])
+    trajectory(plain, 3)
+    trajectory(env, 3)
+    assert inner.drawn == plain.drawn
+    assert inner.np_random.bit_generator.state == plain.np_random.bit_generator.state
+
+
+@every_wrapper
+def test_a_first_reset_without_a_seed_works(name):
+    env = wrapped(name)
+    observation, _ = env.reset()
+    assert observation in env.observation_space
+    assert env.step(env.action_space.sample())[0] in env.observation_space
+    env.reset()
+
+
+@every_wrapper
+def test_specs_and_pickles_build_it_again(name):
+    env = wrapped(name)
+    assert isinstance(env, RecordConstructorArgs)
+    assert env.spec.additional_wrappers[-1].kwargs == SETTINGS[name]
+    again = gymnasium.make(EnvSpec.from_json(env.spec.to_json()))
+    env.reset(seed=1)
+    for other in (again, copy.deepcopy(env), pickle.loads(pickle.dumps(env))):
+        assert type(other) is type(env)
+        assert trajectory(other, 2) == trajectory(env, 2)
+
+
+@every_wrapper
+def test_a_copy_goes_on_where_the_original_was(name):
+    env = wrapped(name)
+    env.reset(seed=1)
+    env.step(0)
+    other = copy.deepcopy(env)
+    assert [env.step(1)[0].tobytes() for _ in range(3)] == [other.step(1)[0].tobytes() for _ in range(3)]
+
+
+@every_wrapper
+def test_unknown_settings_are_refused(name):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'sclae'"):
+        wrapper_class(name)(gymnasium.make(ID), **SETTINGS[name], sclae=1)
+
+
+# Finding them
+
+
+def test_a_name_leads_to_its_class():
+    assert wrapper_names() == sorted(wrapper_names())
+    assert wrapper_class("reverse_actions") is ReverseActions
+    assert wrapper_class("permute_actions") is PermuteActions
+    assert wrapper_class("observation_noise") is ObservationNoise
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("reverse_action", "did you mean 'reverse_actions'"),
+        ("ObservationNoise", "did you mean 'observation_noise'"),
+        ("zzz", "unknown wrapper 'zzz'; Valid"),
+        ("os", "Valid"),
+        ("", "Valid"),
+        (None, "Valid"),
+    ],
+)
+def test_a_wrong_name_names_the_nearest_and_all(name, hint):
+    with pytest.raises(ValueError, match=hint) as error:
+        wrapper_class(name)
+    assert all(valid in str(error.value) for valid in wrapper_names())
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        ("", "none"),
+        ("class _Hidden(gymnasium.Wrapper): pass", "none"),
+        ("from gymnasium.wrappers import TimeLimit", "none"),
+        ("class A(gymnasium.Wrapper): pass\nclass B(gymnasium.Wrapper): pass", "A, B"),
+    ],
+)
+def test_a_file_with_no_or_two_wrappers_is_an_error_that_names_it(tmp_path, monkeypatch, body, found):
+    (tmp_path / "strange_wrapper.py").write_text(f"import gymnasium\n{body}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "strange_wrapper", raising=False)
+    import strange_wrapper
+
+    with pytest.raises(ValueError, match=f"strange_wrapper: .* exactly one public Wrapper class, found {found}$"):
+        _wrapper_in(strange_wrapper)
+    monkeypatch.delitem(sys.modules, "strange_wrapper")
+
+
+# reverse_actions
+
+
+@pytest.mark.parametrize("name", ["reverse_actions", "permute_actions"])
+def test_a_reversed_cartpole_is_the_cartpole_with_mirrored_actions(name):
+    actions = [int(action) for action in np.random.default_rng(4).integers(2, size=200)]
+    mirrored = [1 - action for action in actions]
+    assert trajectory(wrapped(name), 9, actions) == trajectory(gymnasium.make(ID), 9, mirrored)
+    assert trajectory(wrapped(name), 9, actions) != trajectory(gymnasium.make(ID), 9, actions)
+
+
+@quick
+@given(n=st.integers(1, 100), start=st.integers(-100, 100), data=st.data())
+def test_discrete_actions_are_mirrored_between_first_and_last(n, start, data):
+    space = spaces.Discrete(n, start=start)
+    env = ReverseActions(Probe(space))
+    offset = data.draw(st.integers(0, n - 1))
+    mirrored = received(env, start + offset)
+    assert mirrored == start + n - 1 - offset
+    assert mirrored in space
+    assert received(env, mirrored) == start + offset
+    assert env.action_space == space
+
+
+def finite_boxes(dtype):
+    width = np.dtype(dtype).itemsize * 8
+    elements = (
+        st.floats(-1e4, 1e4, width=width)
+        if np.dtype(dtype).kind == "f"
+        else st.integers(int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
+    )
+    triple = hnp.arrays(dtype, st.tuples(st.just(3), st.integers(1, 3), st.integers(1, 2)), elements=elements)
+    return triple.map(lambda values: np.sort(values, axis=0))
+
+
+@quick
+@given(
+    bounds=st.sampled_from(["float16", "float32", "float64", "int8", "uint8", "int64", "uint64"]).flatmap(finite_boxes)
+)
+def test_box_actions_are_mirrored_within_finite_bounds(bounds):
+    low, action, high = bounds
+    space = spaces.Box(low, high, dtype=low.dtype)
+    env = ReverseActions(Probe(space))
+    # Floats round: a few units in the last place of the largest number that can be drawn.
+    tolerance = 4e4 * float(np.finfo(low.dtype).eps) if low.dtype.kind == "f" else 0
+    for given_action, exact in [
+        (action, low.astype(object) + high.astype(object) - action.astype(object)),
+        (low, high.astype(object)),
+        (high, low.astype(object)),
+    ]:
+        mirrored = received(env, given_action)
+        assert mirrored in space
+        assert np.all(np.abs(mirrored.astype(object) - exact) <= tolerance)
+
+
+def test_rounding_does_not_carry_a_valid_action_out_of_the_bounds():
+    low, high = -0.2, 0.9
+    assert (low + high) - high < low
+    env = ReverseActions(Probe(spaces.Box(low, high, (1,), np.float64)))
+    np.testing.assert_array_equal(received(env, np.array([high])), [low])
+
+
+def test_box_actions_without_bounds_change_sign_and_mixed_components_each_do_theirs():
+    low, high = np.array([-np.inf, 0.0, -1.0], np.float32), np.array([np.inf, 4.0, 1.0], np.float32)
+    env = ReverseActions(Probe(spaces.Box(low, high, dtype=np.float32)))
+    mirrored = received(env, np.array([5.0, 1.0, -0.25], np.float32))
+    assert mirrored.dtype == np.float32
+    np.testing.assert_array_equal(mirrored, [-5.0, 3.0, 0.25])
+
+
+def test_box_actions_beyond_the_bounds_stay_beyond_them():
+    env = ReverseActions(Probe(spaces.Box(0, 4, (1,), np.float32)))
+    np.testing.assert_array_equal(received(env, np.array([6.0], np.float32)), [-2.0])
+
+
+@pytest.mark.parametrize(
+    ("space", "words"),
+    [
+        (spaces.Box(np.array([-1.0, 0.0]), np.array([1.0, np.inf]), dtype=np.float64), r"one side only: \[\(1,\)\]"),
+        (spaces.Box(-np.inf, 0.0, (1,), np.float32), r"one side only: \[\(0,\)\]"),
+        (spaces.Box(0, 1, (2,), np.bool_), "needs a Discrete or a numeric Box"),
+        (spaces.MultiBinary(3), "needs a Discrete or a numeric Box"),
+        (spaces.MultiDiscrete([2, 3]), "needs a Discrete or a numeric Box"),
+    ],
+)
+def test_actions_that_have_no_mirror_image_are_refused(space, words):
+    with pytest.raises(ValueError, match=words):
+        ReverseActions(Probe(space))
+
+
+# permute_actions
+
+
+@pytest.mark.parametrize("start", [0, 5, -2])
+@pytest.mark.parametrize("permutation", list(itertools.permutations(range(3))))
+def test_discrete_actions_are_renumbered(permutation, start):
+    env = PermuteActions(Probe(spaces.Discrete(3, start=start)), permutation=list(permutation))
+    assert [received(env, start + index) - start for index in range(3)] == list(permutation)
+
+
+@quick
+@given(permutation=st.integers(1, 6).flatmap(lambda n: st.permutations(range(n))), data=st.data())
+def test_box_components_move_with_their_bounds(permutation, data):
+    n = len(permutation)
+    low = data.draw(hnp.arrays(np.float32, n, elements=st.floats(-100, -1, width=32)))
+    inner = spaces.Box(low, -low, dtype=np.float32)
+    env = PermuteActions(Probe(inner), permutation=permutation)
+    env.action_space.seed(data.draw(st.integers(0, 1000)))
+    action = env.action_space.sample()
+    reached = received(env, action)
+    assert reached in inner
+    assert [reached[permutation[i]] for i in range(n)] == list(action)
+    back = PermuteActions(env, permutation=[permutation.index(i) for i in range(n)])
+    assert back.action_space == inner
+    np.testing.assert_array_equal(received(back, reached), reached)
+
+
+@pytest.mark.parametrize(
+    "permutation",
+    [[], [0], [0, 1, 2], [0, 0], [1, 2], [-1, 0], [0.0, 1.0], [True, False], ["0", "1"], "01", 1, None, {0: 1, 1: 0}],
+)
+def test_what_is_no_permutation_is_refused(permutation):
+    with pytest.raises(ValueError, match="permutation must hold each of 0 to 1 once, got "):
+        PermuteActions(Probe(spaces.Discrete(2)), permutation=permutation)
+
+
+@pytest.mark.parametrize("space", [spaces.Box(-1, 1, (2, 2), np.float32), spaces.MultiDiscrete([2, 2])])
+def test_actions_without_an_order_are_refused(space):
+    with pytest.raises(ValueError, match="needs a Discrete or a one-dimensional Box"):
+        PermuteActions(Probe(space), permutation=[0, 1])
+
+
+@pytest.mark.parametrize("name", ["permute_actions", "reverse_actions"])
+@pytest.mark.parametrize(
+    ("space", "action"),
+    [
+        (spaces.Discrete(2), -1),
+        (spaces.Discrete(2), 2),
+        (spaces.Discrete(2), 0.7),
+        (spaces.Box(-1, 1, (2,), np.float32), np.zeros(1, np.float32)),
+    ],
+)
+def test_an_action_of_the_wrong_kind_is_refused(name, space, action):
+    env = wrapper_class(name)(Probe(space), **SETTINGS[name])
+    with pytest.raises(ValueError, match="action"):
+        received(env, action)
+
+
+# observation_noise
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_without_scale_observations_and_their_space_are_untouched(dtype):
+    space = spaces.Box(-1, 1, (2,), dtype)
+    plain = Probe(spaces.Discrete(2), space)
+    env = ObservationNoise(Probe(spaces.Discrete(2), space), scale=0.0)
+    assert env.observation_space == space
+    assert trajectory(env, 4) == trajectory(plain, 4)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_noise_has_its_scale_and_its_space_no_bounds(dtype):
+    space = spaces.Box(-1, 1, (50, 40), dtype)
+    plain = Probe(spaces.Discrete(2), space)
+    env = ObservationNoise(Probe(spaces.Discrete(2), space), scale=2.5)
+    assert env.observation_space == spaces.Box(-np.inf, np.inf, (50, 40), dtype)
+    first = env.reset(seed=1)[0] - plain.reset(seed=1)[0]
+    second = env.step(0)[0] - plain.step(0)[0]
+    for noise in (first, second):
+        assert noise.dtype == dtype
+        # 2000 draws: five standard errors of the mean and of the standard deviation.
+        assert abs(noise.mean(dtype=float)) < 5 * 2.5 / np.sqrt(2000)
+        assert abs(noise.std(dtype=float) - 2.5) < 5 * 2.5 / np.sqrt(4000)
+    assert abs(np.corrcoef(first.ravel().astype(float), second.ravel().astype(float))[0, 1]) < 5 / np.sqrt(2000)
+
+
+def test_noise_is_the_same_for_the_same_seed_and_runs_on_without_one():
+    def noise(env, seed):
+        return env.reset(seed=seed)[0] - env.unwrapped.drawn[-1]
+
+    env = ObservationNoise(Probe(spaces.Discrete(2), spaces.Box(-1, 1, (3,), np.float64)), scale=1.0)
+    first, following = noise(env, 11), noise(env, None)
+    assert not np.allclose(first, following)
+    np.testing.assert_array_equal(noise(env, 11), first)
+    np.testing.assert_array_equal(noise(env, None), following)
+    assert not np.allclose(noise(env, 12), first)
+
+
+def test_noise_is_not_the_environments_own_random_numbers():
+    env = ObservationNoise(Probe(spaces.Discrete(2), spaces.Box(-1, 1, (100,), np.float64)), scale=1.0)
+    noise = env.reset(seed=3)[0] - env.unwrapped.drawn[-1]
+    assert not np.allclose(noise, np.random.default_rng(3).normal(size=100))
+
+
+def test_two_noises_on_one_environment_are_independent():
+    inner = ObservationNoise(Probe(spaces.Discrete(2), spaces.Box(-1, 1, (4000,), np.float64)), scale=1.0)
+    outer = ObservationNoise(gymnasium.wrappers.OrderEnforcing(inner), scale=1.0)
+    noise = outer.reset(seed=3)[0] - outer.unwrapped.drawn[-1]
+    assert noise.std() == pytest.approx(np.sqrt(2), rel=0.1)
+
+
+def test_a_step_before_the_first_reset_is_refused():
+    env = ObservationNoise(Probe(spaces.Discrete(2)), scale=1.0)
+    with pytest.raises(RuntimeError, match="reset the environment"):
+        env.step(0)
+
+
+@pytest.mark.parametrize("scale", [-0.1, np.nan, np.inf, "0.1", None, True, [0.1]])
+def test_a_scale_that_is_none_is_refused(scale):
+    with pytest.raises(ValueError, match=r"scale must be a finite number in \[0, inf\), got "):
+        ObservationNoise(Probe(spaces.Discrete(2)), scale=scale)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        spaces.Box(0, 255, (2,), np.uint8),
+        spaces.Discrete(4),
+        spaces.Dict({"a": spaces.Box(-1, 1, (2,), np.float32)}),
+    ],
+)
+def test_observations_that_are_no_floats_are_refused(space):
+    with pytest.raises(ValueError, match="needs a floating Box observation space"):
+        ObservationNoise(Probe(spaces.Discrete(2), space), scale=0.1)
