@@ -1,3 +1,31 @@
-"""A testbed for transfer in reinforcement learning."""
+"""A testbed for transfer in reinforcement learning: does an agent trained there help to learn here?
+
+The public Python API; each name is imported when it is first used:
+
+- ``run_study``: train sources, arms and controls, and judge them.
+- ``warm_start``: start one's own Stable-Baselines3 model from another.
+- ``judge``: the verdict on two arrays of scores (in ``rl_transfer.analysis``).
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rl_transfer.analysis import judge as judge
+    from rl_transfer.api import run_study as run_study
+    from rl_transfer.learner.sb3.warm_start import warm_start as warm_start
 
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "judge": "rl_transfer.analysis",
+    "run_study": "rl_transfer.api",
+    "warm_start": "rl_transfer.learner.sb3.warm_start",
+}
+__all__ = ["judge", "run_study", "warm_start"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)

@@ -20,7 +20,7 @@ def sequence(role: str, seed: int, branch: Branch, *place: int) -> np.random.See
     Returns:
         A sequence that no other arguments give.
     """
-    return np.random.SeedSequence([crc32(role.encode()), seed, crc32(branch.encode()), *place])
+    return np.random.SeedSequence([crc32(role.encode()), seed, crc32(branch.encode())], spawn_key=place)
 
 
 def integer(role: str, seed: int, branch: Branch, *place: int) -> int:

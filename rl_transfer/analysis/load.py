@@ -1,11 +1,13 @@
 """From a study's files to arrays: what was planned, what finished, and what is missing."""
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ValidationError
 
 from rl_transfer.analysis.curve_file import mean_return, read_curve
 from rl_transfer.analysis.manifest import SOURCES, Manifest, PairEntry, RunEntry, read_manifest
@@ -15,8 +17,7 @@ from rl_transfer.store import Store, read_json
 
 Floats = NDArray[np.float64]
 
-COMPLETED = "completed"
-FAILED = ("diverged", "environment_failed")
+Outcome = Literal["completed", "diverged", "environment_failed"]
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class SourceData:
     arm: str
     seed: int
     path: str
-    outcome: str
+    outcome: Outcome
     message: str
     step_T: NDArray[np.int64]
     return_T: Floats
@@ -46,7 +47,7 @@ class SourceData:
     @property
     def failed(self) -> bool:
         """Whether the run diverged or its environment failed."""
-        return self.outcome != COMPLETED
+        return self.outcome != "completed"
 
 
 @dataclass(frozen=True)
@@ -112,77 +113,94 @@ def load_study(store: Path, name: str) -> StudyData:
     Raises:
         RLTransferError: If a file is missing, damaged or contradicts the manifest; the text names it.
     """
-    if Path(name).name != name:
+    if name in ("", "..") or Path(name).name != name:
         raise RLTransferError(f"{name!r} is no name of a study")
     place = Store(store)
     manifest = read_manifest(place.study(name) / "study.json")
     return StudyData(manifest, tuple(_load_pair(place, pair, entry) for pair, entry in manifest.pairs.items()))
 
 
+class _Status(BaseModel):
+    """How a finished run ended."""
+
+    outcome: Outcome
+    message: str | None = None
+    failed_at_step: int | None = None
+
+    @property
+    def failed(self) -> bool:
+        return self.outcome != "completed"
+
+
 def _load_pair(store: Store, name: str, pair: PairEntry) -> PairData:
     runs, sources, missing = [], [], []
     for entry in pair.runs:
         folder = store.root / entry.path
-        status = store.status(folder)
+        status = _status(store, folder)
         if status is None:
             missing.append(entry)
         elif entry.arm in SOURCES:
-            sources.append(
-                SourceData(**_about(folder, entry, status), **_source_curve(folder, _failed(folder, status)))
-            )
+            sources.append(SourceData(**_about(folder, entry, status), **_source_curve(folder, status)))
         else:
             curve = _target_curve(folder, status, pair)
             runs.append(RunData(**_about(folder, entry, status), source_path=entry.source_path, **curve))
     return PairData(name, pair, tuple(runs), tuple(sources), tuple(missing))
 
 
-def _about(folder: Path, entry: RunEntry, status: dict[str, Any]) -> dict[str, Any]:
+def _status(store: Store, folder: Path) -> _Status | None:
+    found = store.status(folder)
+    if found is None:
+        return None
+    try:
+        return _Status.model_validate(found)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise RLTransferError(f"{folder / 'status.json'}: {first['loc'][0]}: {first['msg']}") from error
+
+
+def _about(folder: Path, entry: RunEntry, status: _Status) -> dict[str, Any]:
     return {
         "arm": entry.arm,
         "seed": entry.seed,
         "path": entry.path,
-        "outcome": status["outcome"] if _failed(folder, status) else COMPLETED,
-        "message": str(status.get("message") or ""),
+        "outcome": status.outcome,
+        "message": status.message or "",
         "costs": _costs(folder / "costs.json"),
     }
 
 
-def _failed(folder: Path, status: dict[str, Any]) -> bool:
-    outcome = status.get("outcome")
-    if outcome not in (COMPLETED, *FAILED):
-        raise RLTransferError(
-            f"{folder / 'status.json'}: outcome {outcome!r} is none of {COMPLETED}, {', '.join(FAILED)}"
-        )
-    return outcome != COMPLETED
-
-
 def _costs(path: Path) -> dict[str, float]:
     costs = read_json(path)
-    if not isinstance(costs, dict) or not all(type(value) in (int, float) for value in costs.values()):
-        raise RLTransferError(f"{path}: needs numbers by name")
-    return costs
+    numbers = isinstance(costs, dict) and all(type(cost) in (int, float) and isfinite(cost) for cost in costs.values())
+    if not numbers:
+        raise RLTransferError(f"{path}: needs finite numbers by name")
+    return dict(costs)
 
 
-def _source_curve(folder: Path, failed: bool) -> dict[str, Any]:
+def _source_curve(folder: Path, status: _Status) -> dict[str, Any]:
+    """A source's own grid is not known here: its curve is what it wrote, up to the first return that is not finite."""
     path = folder / "curve.csv"
-    points = {step: mean_return(returns, len(returns)) for step, returns in read_curve(path).items()}
-    kept: dict[int, float] = {}
-    for step, value in points.items():
-        if value is None:
-            if failed:
-                break
-            raise RLTransferError(f"{path}: a return at step {step} is not finite, but the run counts as completed")
-        kept[step] = value
-    return {"step_T": np.array(list(kept), dtype=np.int64), "return_T": np.array(list(kept.values()), dtype=np.float64)}
+    episodes = read_curve(path)
+    point_T = [mean_return(returns, len(returns)) for returns in episodes.values()]
+    kept = point_T[: point_T.index(None)] if None in point_T else point_T
+    if len(kept) < len(point_T) and not status.failed:
+        raise RLTransferError(f"{path}: a return is not finite, but the run counts as completed")
+    return {
+        "step_T": np.array(list(episodes)[: len(kept)], dtype=np.int64),
+        "return_T": np.array(kept, dtype=np.float64),
+    }
 
 
-def _target_curve(folder: Path, status: dict[str, Any], pair: PairEntry) -> dict[str, Any]:
+def _target_curve(folder: Path, status: _Status, pair: PairEntry) -> dict[str, Any]:
     path = folder / "curve.csv"
     episodes = read_curve(path)
     if extra := sorted(set(episodes) - set(pair.grid)):
         raise RLTransferError(f"{path}: step {extra[0]} is not on the study's evaluation grid {list(pair.grid)}")
     point_T = [mean_return(episodes.get(step, []), pair.episodes) for step in pair.grid]
-    kept = _kept(point_T, path, status, pair) if _failed(folder, status) else _complete(point_T, path, pair)
+    kept = _before_failure(point_T, status, pair) if status.failed else point_T
+    if None in kept:
+        step = pair.grid[kept.index(None)]
+        raise RLTransferError(f"{path}: step {step} needs {pair.episodes} episodes with finite returns")
     anchors = pair.score
     return_T = np.array(kept + [anchors.worst] * (len(pair.grid) - len(kept)), dtype=np.float64)
     score_T, floored_T = to_score(return_T, anchors.random, anchors.reference, anchors.worst)
@@ -190,21 +208,8 @@ def _target_curve(folder: Path, status: dict[str, Any], pair: PairEntry) -> dict
     return {"step_T": step_T, "return_T": return_T, "score_T": score_T, "floored_T": floored_T}
 
 
-def _complete(point_T: list[float | None], path: Path, pair: PairEntry) -> list[float]:
-    complete = []
-    for step, point in zip(pair.grid, point_T, strict=True):
-        if point is None:
-            raise RLTransferError(f"{path}: step {step} needs {pair.episodes} episodes with finite returns")
-        complete.append(point)
-    return complete
-
-
-def _kept(point_T: list[float | None], path: Path, status: dict[str, Any], pair: PairEntry) -> list[float]:
-    """The points before the failure; a gap among them is damage, not failure."""
-    failed_at = status.get("failed_at_step")
-    last = pair.target_steps if failed_at is None else failed_at
-    before = [point for step, point in zip(pair.grid, point_T, strict=True) if step <= last]
-    kept = [point for point in before if point is not None]
-    if None in before[: len(kept)]:
-        raise RLTransferError(f"{path}: step {pair.grid[before.index(None)]} is missing, but a later one is there")
-    return kept
+def _before_failure(point_T: list[float | None], status: _Status, pair: PairEntry) -> list[float | None]:
+    """The points up to the last usable one before the failure; a gap among them stays and is damage, not failure."""
+    last = pair.target_steps if status.failed_at_step is None else status.failed_at_step
+    usable = [i for i, step in enumerate(pair.grid) if step <= last and point_T[i] is not None]
+    return point_T[: usable[-1] + 1] if usable else []

@@ -6,9 +6,8 @@ from typing import ClassVar
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import ROLES, Knowledge, KnowledgeKind, Role, TensorFate
-from rl_transfer.learner import LOSS_PATHS, Learner, refuse_frozen_paths
+from rl_transfer.learner import LOSS_PATHS, Learner, copy_roles, refuse_frozen_paths
 from rl_transfer.methods._method import Method
 
 
@@ -42,32 +41,7 @@ class FineTune(Method):
             ConfigError: If a tensor to be copied is missing in the source or has another shape.
         """
         assert knowledge.networks is not None
-        ours, theirs = learner.networks(), knowledge.networks
-        for role in self.roles:
-            if theirs[role].keys() != ours[role].keys():
-                raise ConfigError(
-                    f"the source's {role} has the tensors {', '.join(theirs[role]) or 'none'}, "
-                    f"the target's {', '.join(ours[role]) or 'none'}: give both the same net_arch",
-                    key="roles",
-                )
-        learner.load_networks({role: theirs[role] for role in self.roles})
-        fates = []
-        for role in ROLES:
-            for name in {**ours[role], **theirs[role]}:
-                source, target = theirs[role].get(name), ours[role].get(name)
-                copied = role in self.roles
-                fates.append(
-                    TensorFate(
-                        tensor=name,
-                        role=role,
-                        from_shape=None if source is None else source.shape,
-                        to_shape=None if target is None else target.shape,
-                        fate="copied" if copied else "initial" if target is not None else "dropped",
-                        frozen=role in self.freeze,
-                        why=f"{role} is among the roles" if copied else f"{role} is not among the roles",
-                    )
-                )
-        return fates
+        return copy_roles(learner, knowledge.networks, self.roles, self.freeze)
 
     def attach(self, learner: Learner) -> None:
         """Freeze the roles."""

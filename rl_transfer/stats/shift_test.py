@@ -56,7 +56,8 @@ class ShiftTest:
 
     The p-value of a shift d (null hypothesis: mean(arm) - mean(baseline) = d) is the larger of the two tests' p-values
     after moving the arm by -d. Welch's test keeps its level under unequal spread and unequal numbers of runs, the
-    permutation test under skew; alone, each fails where the other holds.
+    permutation test under skew; alone, each fails where the other holds. Skew and unequal spread together fool both:
+    with exponential runs, spreads 1 to 3 and six against six, about one in ten is called different at a level of 5 %.
 
     Sources: Welch (1947), Biometrika 34; Janssen (1997), Statistics & Probability Letters 36, for permuting a
     studentised statistic; Phipson and Smyth (2010), Stat. Appl. Genet. Mol. Biol. 9, for counting the observed

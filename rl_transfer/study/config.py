@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from rl_transfer.errors import nearest
+from rl_transfer.study.yaml_file import shown
 
 T = TypeVar("T")
 Many = Annotated[tuple[T, ...], Field(strict=False)]
@@ -93,7 +94,7 @@ class Named(Frozen):
             return data
         ((name, settings),) = data.items() if len(data) == 1 else ((None, None),)
         if name is None or not isinstance(settings, dict | None):
-            raise PydanticCustomError("named", "each entry is one name, or one 'name: {{setting: value}}'")
+            raise PydanticCustomError("named", "each entry is one name, or one 'name: {setting: value}'")
         return {"name": name, "settings": settings or {}}
 
 
@@ -166,7 +167,7 @@ def _known_algorithm(data: Any) -> Any:
     if isinstance(data, dict):
         name = data.get("algorithm")
         if name not in ALGORITHMS:
-            what = "unknown algorithm" if "algorithm" in data else "is missing"
+            what = f"{shown(name)} is not known" if "algorithm" in data else "is missing"
             text = f"{what}; {nearest(str(name), ALGORITHMS)}"
             raise PydanticCustomError("algorithm", "{text}", {"text": text})
     return data

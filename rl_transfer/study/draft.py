@@ -119,8 +119,6 @@ def _plain(error: ErrorDetails) -> str:
     if kind == "literal_error" and isinstance(given, str):
         valid = error["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
         return f"{shown(given)} is not known; {nearest(given, valid)}"
-    if kind == "algorithm" and "algorithm" in given:
-        return f"{error['msg']}, not {shown(given['algorithm'])}"
     if kind in ("unknown_key", "algorithm", "anchors", "name", "reserved"):
         return error["msg"]
     if kind == "int_type" and isinstance(given, float) and given.is_integer():

@@ -101,10 +101,11 @@ def _load_pair(text: str, index: int, study: Draft) -> LoadedPair:
 
 
 def _lay_section(section: str, study: Draft, pair: Draft) -> None:
-    values, own = study.raw.get(section, {}), pair.raw.get(section)
-    if section == "learner" and "algorithm" in values and isinstance(own, dict):
-        if values["algorithm"] != own.get("algorithm"):
-            pair.lay_over((section,), {}, study.place((section, "algorithm")))
+    values, own = study.raw.get(section, {}), pair.raw.get(section, {})
+    if not isinstance(own, dict | None):
+        return  # the pair is wrong by itself: its validation says so
+    if section == "learner" and own and values.get("algorithm", own.get("algorithm")) != own.get("algorithm"):
+        pair.lay_over((section,), {}, study.place((section, "algorithm")))
     for key, value in values.items():
         pair.lay_over((section, key), value, study.place((section, key)))
 

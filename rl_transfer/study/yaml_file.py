@@ -106,7 +106,7 @@ def read_yaml(file: Path) -> tuple[dict[str, Any], Lines]:
     try:
         with file.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8")
     except OSError as error:
         raise ConfigError(f"can't be read: {error.strerror}", file=file) from error
     except UnicodeDecodeError as error:

@@ -1,9 +1,10 @@
 """The tensors of a Stable-Baselines3 model by role: reading, loading, freezing, synchronising targets."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
 
 from rl_transfer.errors import ConfigError
@@ -20,19 +21,36 @@ def algorithm_name(model: BaseAlgorithm) -> str:
 
 def by_role(model: BaseAlgorithm) -> dict[Role, dict[str, Tensor]]:
     """The model's own tensors (no copies) by role and name."""
-    tensors = model.policy.state_dict()
+    _refuse_separate_features(model)
+    return sort_by_role(algorithm_name(model), model.policy.state_dict())
+
+
+def sort_by_role(algorithm: str, tensors: Mapping[str, Tensor]) -> dict[Role, dict[str, Tensor]]:
+    """A policy's state dictionary by role and name, without aliases and target networks."""
     found: dict[Role, dict[str, Tensor]] = {role: {} for role in ROLES}
-    for tensor, place in assign_roles(algorithm_name(model), tensors).items():
+    for tensor, place in assign_roles(algorithm, tensors).items():
         if place is not None:
             found[place[0]][place[1]] = tensors[tensor]
     return found
 
 
+def _refuse_separate_features(model: BaseAlgorithm) -> None:
+    """Two feature extractors don't fit one role; copying only one of them would be a silent loss."""
+    policy = model.policy
+    if isinstance(policy, ActorCriticPolicy) and policy.vf_features_extractor is not policy.pi_features_extractor:
+        raise ConfigError("policy and value have feature extractors of their own: build the model with a shared one")
+
+
 def copy_out(model: BaseAlgorithm) -> Networks:
     """Copies of the model's tensors as arrays by role."""
+    return as_arrays(by_role(model))
+
+
+def as_arrays(networks: Mapping[Role, Mapping[str, Tensor]]) -> Networks:
+    """Copies of tensors as arrays."""
     return {
         role: {name: tensor.detach().cpu().numpy().copy() for name, tensor in tensors.items()}
-        for role, tensors in by_role(model).items()
+        for role, tensors in networks.items()
     }
 
 

@@ -1,0 +1,46 @@
+# Two commands to begin with: `make demo`, `make test`. `make help` lists all.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --constraint constraints.txt
+STORE ?= runs
+
+.PHONY: help demo install test check soak lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.all: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[all]'
+	@touch $(VENV)/.core $@
+
+demo: $(VENV)/.core ## install, then run the study "quickstart" (four minutes at most)
+	$(BIN)/rl-transfer run quickstart --store $(STORE)
+
+install: $(VENV)/.all ## make .venv with every extra that installs here
+
+test: $(VENV)/.all ## the fast tests (two minutes at most)
+	$(BIN)/python -m pytest --quiet -n auto -m "not slow and not soak"
+
+check: $(VENV)/.all ## lint, format, types, import contracts, all tests but the soaking ones
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest --quiet -n auto -m "not soak"
+
+soak: $(VENV)/.all ## the tests that take long
+	$(BIN)/python -m pytest -m soak
+
+lock: ## write constraints.txt anew: every version that the newest allowed releases resolve to
+	scripts/lock.sh $(PYTHON)
+
+clean: ## remove what building and testing left behind; the store is kept
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,127 @@
+"""The public Python API: what the commands do, as functions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rl_transfer.analysis import StudyResults, write_results
+from rl_transfer.errors import RLTransferError, nearest
+from rl_transfer.execute import (
+    Failure,
+    Observer,
+    Plan,
+    assign_folders,
+    default_workers,
+    execute,
+    plan_study,
+    write_manifest,
+)
+from rl_transfer.report import write_html, write_tensorboard
+from rl_transfer.store import Store
+from rl_transfer.study import load_study, parse_overrides
+
+
+@dataclass(frozen=True)
+class StudyOutcome:
+    """A study that was carried out.
+
+    Attributes:
+        results: Its curves and verdicts.
+        failures: Runs that did not complete.
+        report: The HTML report.
+        tensorboard: The folder for TensorBoard.
+    """
+
+    results: StudyResults
+    failures: tuple[Failure, ...]
+    report: Path
+    tensorboard: Path
+
+
+class Silent:
+    """An observer that tells nobody."""
+
+    def begin(self, *, runs: int, stored_runs: int, steps: int, stored_steps: int) -> None:
+        """Nothing."""
+
+    def run_started(self, run: str, steps: int) -> None:
+        """Nothing."""
+
+    def run_progress(self, run: str, step: int, mean_return: float | None) -> None:
+        """Nothing."""
+
+    def run_ended(self, run: str, outcome: str) -> None:
+        """Nothing."""
+
+
+def plan(study: str | Path, overrides: Sequence[str] = ()) -> Plan:
+    """Check a study and list its runs, without training anything.
+
+    Args:
+        study: A shipped name or a path, of a study or of a pair alone.
+        overrides: ``key=value`` texts laid over the study file.
+
+    Raises:
+        ConfigError: If the study can't be carried out or could not decide anything.
+    """
+    return plan_study(load_study(str(study), parse_overrides(overrides)))
+
+
+def run_study(
+    study: str | Path,
+    *,
+    store: str | Path = "runs",
+    workers: int | None = None,
+    overrides: Sequence[str] = (),
+    observer: Observer | None = None,
+) -> StudyOutcome:
+    """Carry out a study: train what is not stored, judge, and write the report.
+
+    Args:
+        study: A shipped name or a path, of a study or of a pair alone.
+        store: Folder of runs and results.
+        workers: Processes at once; as many as there are cores by default.
+        overrides: ``key=value`` texts laid over the study file, such as ``seeds=10``.
+        observer: Who is told how it goes on.
+
+    Returns:
+        Verdicts, failures, and where the report is.
+
+    Raises:
+        ConfigError: If the study can't be carried out or could not decide anything; nothing was trained then.
+        StoreError: If the store can't be used.
+    """
+    planned = plan(study, overrides)
+    place = Store(Path(store).absolute())
+    place.open()
+    folders = assign_folders(planned, place)
+    write_manifest(planned, place, folders, _command(str(study), overrides))
+    failures = execute(planned, place, folders, workers=workers or default_workers(), observer=observer or Silent())
+    return report_study(planned.study.name, store=store, failures=failures)
+
+
+def report_study(name: str, *, store: str | Path = "runs", failures: Sequence[Failure] = ()) -> StudyOutcome:
+    """Judge a study's stored runs and write its report anew; nothing is trained.
+
+    Args:
+        name: The study's name, or the path of its file.
+        store: Folder of runs and results.
+        failures: Runs that did not complete, to be passed on.
+
+    Raises:
+        RLTransferError: If the store has no such study, or a file is damaged.
+    """
+    root = Path(store).absolute()
+    name = Path(name).stem if name.endswith((".yaml", ".yml")) else name
+    studies = sorted(file.parent.name for file in root.glob("studies/*/study.json"))
+    if name not in studies:
+        hint = nearest(name, studies) if studies else "it has none yet"
+        raise RLTransferError(
+            f"{root}: no study {name!r} in this store; {hint}; 'rl-transfer run {name}' carries it out"
+        )
+    results = write_results(root, name)
+    return StudyOutcome(results, tuple(failures), write_html(root, results), write_tensorboard(root, results))
+
+
+def _command(study: str, overrides: Sequence[str]) -> list[str]:
+    return ["rl-transfer", "run", study, *(part for text in overrides for part in ("--set", text))]

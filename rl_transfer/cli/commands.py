@@ -1,0 +1,102 @@
+"""The commands: their options, and the calls they make."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+_Study = Annotated[str, tyro.conf.arg(name="STUDY", metavar="STUDY")]
+_Overrides = Annotated[tuple[str, ...], tyro.conf.arg(name="set", metavar="KEY=VALUE"), tyro.conf.UseAppendAction]
+_Store = Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Carry out a study: train what is not stored yet, judge, write the report."""
+
+    study: tyro.conf.Positional[_Study]
+    """A shipped name (see 'list studies') or a path, of a study or of a pair alone."""
+    store: _Store = Path("runs")
+    """Folder of runs and results."""
+    workers: int | None = None
+    """Runs at once; as many as there are cores by default."""
+    overrides: _Overrides = ()
+    """Lay a value over the study file, such as --set seeds=10 or --set learner.gamma=0.99; may be repeated."""
+
+    def call(self) -> int:
+        """Run and print."""
+        from rl_transfer.api import run_study
+        from rl_transfer.cli.show import show_outcome
+        from rl_transfer.errors import ConfigError
+        from rl_transfer.report import LiveProgress
+
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"must be at least 1, not {self.workers}", key="--workers")
+        with LiveProgress() as progress:
+            outcome = run_study(
+                self.study, store=self.store, workers=self.workers, overrides=self.overrides, observer=progress
+            )
+        return show_outcome(outcome, self.store)
+
+
+@dataclass(frozen=True)
+class Report:
+    """Judge a study's stored runs again and rebuild its report; trains nothing."""
+
+    study: tyro.conf.Positional[_Study]
+    """Name of the study, or the path of its file."""
+    store: _Store = Path("runs")
+    """Folder of runs and results."""
+
+    def call(self) -> int:
+        """Report and print."""
+        from rl_transfer.api import report_study
+        from rl_transfer.cli.show import show_outcome
+
+        return show_outcome(report_study(self.study, store=self.store), self.store)
+
+
+@dataclass(frozen=True)
+class Check:
+    """Check a study before it costs anything: its runs, their cost, and whether its seeds can decide."""
+
+    study: tyro.conf.Positional[_Study]
+    """A shipped name (see 'list studies') or a path, of a study or of a pair alone."""
+    store: _Store = Path("runs")
+    """Folder of runs and results; what it has already need not be run."""
+    workers: int | None = None
+    """Runs at once, for the estimate of time."""
+    overrides: _Overrides = ()
+    """Lay a value over the study file, such as --set seeds=10; may be repeated."""
+
+    def call(self) -> int:
+        """Check and print."""
+        from rl_transfer.api import plan
+        from rl_transfer.cli.show import show_plan
+
+        return show_plan(plan(self.study, self.overrides), self.store, self.workers)
+
+
+@dataclass(frozen=True)
+class List:
+    """List what there is."""
+
+    what: tyro.conf.Positional[Literal["pairs", "methods", "envs", "studies", "runs"]]
+    """Which list."""
+    store: _Store = Path("runs")
+    """Folder of runs, for 'list runs'."""
+
+    def call(self) -> int:
+        """List and print."""
+        from rl_transfer.cli.listing import show_list
+
+        return show_list(self.what, self.store)
+
+
+Command = (
+    Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[Check, tyro.conf.subcommand("check")]
+    | Annotated[List, tyro.conf.subcommand("list")]
+)

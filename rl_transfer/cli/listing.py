@@ -1,0 +1,111 @@
+"""The lists: pairs, methods, environments, studies, runs."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from statistics import mean
+
+from rich.console import Console
+from rich.table import Table
+
+import rl_transfer_envs
+import rl_transfer_envs.wrappers
+from rl_transfer.analysis.curve_file import read_curve
+from rl_transfer.errors import RLTransferError
+from rl_transfer.methods import method_class, method_names
+from rl_transfer.store import Store, read_json
+from rl_transfer.study import TaskConfig, load_study, shipped_names
+
+Rows = Iterator[tuple[str, ...]]
+
+
+def show_list(what: str, store: Path) -> int:
+    """Print one of the lists; returns the exit code."""
+    lists: dict[str, tuple[tuple[str, ...], Callable[[], Rows]]] = {
+        "pairs": (("pair", "source -> target", "learner", "steps", "description"), _pairs),
+        "methods": (("method", "needs", "algorithms", "settings", "what it does"), _methods),
+        "envs": (("name", "kind", "settings", "description"), _envs),
+        "studies": (("study", "pairs", "arms", "seeds", "description"), _studies),
+        "runs": (("run", "status", "steps", "last return"), lambda: _runs(Store(store.absolute()))),
+    }
+    columns, rows = lists[what]
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows():
+        table.add_row(*row)
+    if table.row_count:
+        Console().print(table)
+    else:
+        print(f"no {what}" + (f" in {store}" if what == "runs" else ""))
+    return 0
+
+
+def _pairs() -> Rows:
+    for name in shipped_names("pairs"):
+        pair = load_study(name).pairs[0].config
+        tasks = f"{_task(pair.source)} -> {_task(pair.target)}"
+        budget = f"{pair.budget.source:,} + {pair.budget.target:,}"
+        yield name, tasks, pair.learner.algorithm, budget, pair.description
+
+
+def _task(task: TaskConfig) -> str:
+    settings = [f"{key}={value}" for key, value in task.kwargs.items()] + [wrapper.name for wrapper in task.wrappers]
+    return task.id.removeprefix("transfer/") + (f" ({', '.join(settings)})" if settings else "")
+
+
+def _methods() -> Rows:
+    for name in method_names():
+        method = method_class(name)
+        settings = ", ".join(field.name for field in fields(method))  # type: ignore[arg-type]
+        yield name, ", ".join(sorted(method.needs)), ", ".join(method.algorithms), settings, _summary(method)
+
+
+def _envs() -> Rows:
+    import gymnasium
+
+    for name in rl_transfer_envs.environment_ids():
+        creator = gymnasium.envs.registration.load_env_creator(str(gymnasium.spec(name).entry_point))
+        yield name, "environment", _settings(creator), _summary(creator)
+    for name in rl_transfer_envs.wrappers.wrapper_names():
+        wrapper = rl_transfer_envs.wrappers.wrapper_class(name)
+        yield name, "wrapper", _settings(wrapper), _summary(wrapper)
+
+
+def _settings(creator: Callable[..., object]) -> str:
+    parameters = inspect.signature(creator).parameters.values()
+    return ", ".join(
+        f"{p.name}" + (f"={p.default}" if p.default is not p.empty else "")
+        for p in parameters
+        if p.name not in ("env", "render_mode")
+    )
+
+
+def _summary(thing: object) -> str:
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
+
+
+def _studies() -> Rows:
+    for name in shipped_names("studies"):
+        config = load_study(name).config
+        yield name, ", ".join(config.pairs), ", ".join(config.arms), str(config.seeds), config.description
+
+
+def _runs(store: Store) -> Rows:
+    for folder in store.index().values():
+        status = store.status(folder)
+        outcome = "not finished" if status is None else str(status["outcome"])
+        steps = last = ""
+        if status is not None:
+            try:
+                steps = f"{read_json(folder / 'costs.json')['target_steps']:,}"
+                last = _last_return(folder / "curve.csv")
+            except (RLTransferError, KeyError):
+                outcome = "damaged"
+        yield store.relative(folder).removeprefix("runs/"), outcome, steps, last
+
+
+def _last_return(curve: Path) -> str:
+    episodes = read_curve(curve)
+    return f"{mean(episodes[max(episodes)]):.1f}" if episodes else "none"

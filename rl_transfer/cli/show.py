@@ -1,0 +1,84 @@
+"""What the commands print about a study."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from rl_transfer.api import StudyOutcome
+from rl_transfer.execute import Plan, PlannedRun, default_workers, minutes_left, steps_per_second
+from rl_transfer.report import tensorboard_command, verdict_table
+from rl_transfer.stats import smallest_reachable_p
+from rl_transfer.store import Store
+
+
+def show_outcome(outcome: StudyOutcome, store: Path) -> int:
+    """Print verdicts, failures and where to look on; returns the exit code."""
+    console = Console(soft_wrap=False)
+    console.print(verdict_table(outcome.results))
+    for failure in outcome.failures:
+        console.print(f"{failure.run}: {failure.outcome}: {failure.message}", style="red", markup=False, soft_wrap=True)
+        console.print(f"  log: {failure.log}", markup=False, soft_wrap=True)
+    name = outcome.results.data.manifest.name
+    console.print(f"Report:      {_short(outcome.report)}", markup=False, soft_wrap=True)
+    console.print(f"TensorBoard: {tensorboard_command(store, name)}", markup=False, soft_wrap=True)
+    return 1 if outcome.failures else 0
+
+
+def show_plan(plan: Plan, root: Path, workers: int | None) -> int:
+    """Print a study's runs, their cost, and what its seeds can decide."""
+    console = Console(soft_wrap=False)
+    store = Store(root.absolute())
+    folders = store.index()
+    stored = {run.key for run in plan.distinct() if run.key in folders and store.status(folders[run.key]) is not None}
+    console.print(_runs_table(plan, stored))
+    todo = [run for run in plan.distinct() if run.key not in stored]
+    for line in (_cost_line(plan, todo, store, folders, workers or default_workers()), *_seed_lines(plan), *plan.notes):
+        console.print(line, markup=False, highlight=False)
+    return 0
+
+
+def _runs_table(plan: Plan, stored: set[str]) -> Table:
+    table = Table(title=f"Runs of {plan.study.name}", title_justify="left")
+    for column in ("pair", "arm"):
+        table.add_column(column, overflow="fold")
+    for column in ("runs", "stored", "steps each"):
+        table.add_column(column, justify="right")
+    groups: dict[tuple[str, str], list[PlannedRun]] = {}
+    for run in plan.runs:
+        groups.setdefault((run.pair, run.arm), []).append(run)
+    for (pair, arm), runs in sorted(groups.items(), key=lambda item: item[0][0]):
+        done = sum(run.key in stored for run in runs)
+        table.add_row(pair, arm, str(len(runs)), str(done), f"{runs[0].spec.budget_steps:,}")
+    return table
+
+
+def _cost_line(plan: Plan, todo: list[PlannedRun], store: Store, folders: dict[str, Path], workers: int) -> str:
+    steps = sum(run.spec.budget_steps for run in todo)
+    shared = len(plan.runs) - len(plan.distinct())
+    line = f"{len(todo)} runs to train, {steps:,} environment steps"
+    if shared:
+        line += f" ({shared} runs are shared between pairs)"
+    minutes = minutes_left(todo, steps_per_second(store, folders.values()), workers)
+    if not todo:
+        return line + "; all are stored"
+    if minutes is None:
+        return line + "; no time estimate yet: this store has no finished run of the algorithm"
+    return line + f"; about {max(minutes, 1):.0f} min with {workers} workers"
+
+
+def _seed_lines(plan: Plan) -> list[str]:
+    config = plan.study.config
+    arms = len(config.arms)
+    level = config.alpha / arms
+    baseline = config.baseline_seeds or config.seeds
+    reachable = smallest_reachable_p(baseline, config.seeds)
+    return [
+        f"{config.seeds} seeds against {baseline} of scratch can reach p = {reachable:.2g}; the level is {level:.2g} "
+        f"(alpha {config.alpha:g} over {arms} {'arm' if arms == 1 else 'arms'}): the seeds can decide"
+    ]
+
+
+def _short(path: Path) -> str:
+    """A path from here where that is shorter to read."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

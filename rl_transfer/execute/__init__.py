@@ -1,0 +1,20 @@
+"""Plan and carry out: a study to finished runs."""
+
+from rl_transfer.execute.estimate import minutes_left, steps_per_second
+from rl_transfer.execute.local import Failure, Observer, assign_folders, default_workers, execute
+from rl_transfer.execute.manifest import write_manifest
+from rl_transfer.execute.plan import Plan, PlannedRun, plan_study
+
+__all__ = [
+    "Failure",
+    "Observer",
+    "Plan",
+    "PlannedRun",
+    "assign_folders",
+    "default_workers",
+    "execute",
+    "minutes_left",
+    "plan_study",
+    "steps_per_second",
+    "write_manifest",
+]

@@ -1,0 +1,153 @@
+"""From a validated study to the list of its runs, everything checked that can be checked before training."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from platform import python_version
+
+from rl_transfer.execute.check import check_budget, check_methods, check_seeds, check_tasks
+from rl_transfer.store import run_key
+from rl_transfer.study import (
+    ArmConfig,
+    LoadedPair,
+    LoadedStudy,
+    PairConfig,
+    RunSpec,
+    SourceSpec,
+    StudyConfig,
+)
+from rl_transfer.tasks import TaskFacts
+
+_LIBRARIES = ("rl-transfer", "gymnasium", "numpy", "stable-baselines3", "torch")
+_EPISODES_PER_SEGMENT = 10
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run of the plan: where it belongs, what determines it."""
+
+    pair: str
+    arm: str
+    seed: int
+    spec: RunSpec
+    key: str
+
+    @property
+    def name(self) -> str:
+        """Pair, arm and seed, for people."""
+        return f"{self.pair}/{self.arm}/seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs of a study, sources first; runs with the same key are the same run.
+
+    Attributes:
+        notes: What is allowed but worth knowing, for people.
+    """
+
+    study: LoadedStudy
+    runs: tuple[PlannedRun, ...]
+    notes: tuple[str, ...]
+
+    def distinct(self) -> list[PlannedRun]:
+        """Each run once, though several pairs may need it."""
+        return list({run.key: run for run in reversed(self.runs)}.values())[::-1]
+
+
+def plan_study(study: LoadedStudy) -> Plan:
+    """Check a study and list its runs.
+
+    Raises:
+        ConfigError: If the study can't be carried out or could not decide anything.
+    """
+    check_seeds(study)
+    runs: list[PlannedRun] = []
+    notes: list[str] = []
+    for pair in study.pairs:
+        source, target = check_tasks(pair)
+        check_methods(study, pair)
+        notes += check_budget(study, pair)
+        planner = _PairPlanner(study.config, pair, source, target)
+        runs += planner.runs()
+    runs.sort(key=lambda run: run.spec.role != "source")
+    return Plan(study, tuple(runs), tuple(dict.fromkeys(notes)))
+
+
+class _PairPlanner:
+    """Lists the runs of one pair."""
+
+    def __init__(self, study: StudyConfig, pair: LoadedPair, source: TaskFacts, target: TaskFacts) -> None:
+        self.study, self.name, self.pair = study, pair.name, pair.config
+        self.source, self.target = source, target
+        self.versions = {"python": python_version()} | {name: version(name) for name in _LIBRARIES}
+
+    def runs(self) -> Iterator[PlannedRun]:
+        """Sources, then from scratch, then each arm with its placebo and sham."""
+        seeds = range(self.study.seeds)
+        sources = [self._planned("source", self._spec("source", seed)) for seed in seeds]
+        yield from sources
+        shams = []
+        if any(arm.sham for arm in self.study.arms.values()):
+            shams = [self._planned("source.sham", self._spec("source", seed, sham=True)) for seed in seeds]
+            yield from shams
+        for seed in range(self.study.baseline_seeds or self.study.seeds):
+            yield self._planned("scratch", self._spec("target", seed))
+        for name, arm in self.study.arms.items():
+            yield from self._arm(name, arm, sources)
+            if arm.placebo:
+                yield from self._arm(f"{name}.placebo", arm, sources, scrambled=True)
+            if arm.sham:
+                yield from self._arm(f"{name}.sham", arm, shams)
+
+    def _arm(
+        self, name: str, arm: ArmConfig, sources: list[PlannedRun], *, scrambled: bool = False
+    ) -> Iterator[PlannedRun]:
+        for run in sources:
+            source = SourceSpec(key=run.key, scrambled=scrambled)
+            yield self._planned(name, self._spec("target", run.seed, arm=arm, source=source))
+
+    def _planned(self, arm: str, spec: RunSpec) -> PlannedRun:
+        return PlannedRun(self.name, arm, spec.seed, spec, run_key(spec))
+
+    def _spec(
+        self,
+        role: str,
+        seed: int,
+        *,
+        arm: ArmConfig | None = None,
+        source: SourceSpec | None = None,
+        sham: bool = False,
+    ) -> RunSpec:
+        is_source = role == "source"
+        task, facts = (self.pair.source, self.source) if is_source else (self.pair.target, self.target)
+        budget = self.pair.budget.source if is_source else self.pair.budget.target
+        return RunSpec(
+            role="source" if is_source else "target",
+            task=task,
+            task_digest=facts.digest,
+            sham=sham,
+            learner=self.pair.learner,
+            methods=() if arm is None else arm.methods,
+            source=source,
+            grid=evaluation_grid(self.pair, budget),
+            episodes=self.pair.evaluation.episodes,
+            deterministic=self.pair.evaluation.deterministic,
+            segment_steps=self.study.segment_steps or segment_steps(self.pair, facts),
+            device=self.study.device,
+            seed=seed,
+            versions=self.versions,
+        )
+
+
+def evaluation_grid(pair: PairConfig, budget: int) -> tuple[int, ...]:
+    """Evaluation points spread evenly over a budget, 0 and the budget included."""
+    last = pair.evaluation.points - 1
+    return tuple(round(budget * index / last) for index in range(last + 1))
+
+
+def segment_steps(pair: PairConfig, facts: TaskFacts) -> int:
+    """The shortest multiple of the rollout with room for ten episodes of full length in every environment."""
+    rollout = pair.learner.rollout_steps
+    wanted = _EPISODES_PER_SEGMENT * facts.max_episode_steps * pair.learner.n_envs
+    return -(-wanted // rollout) * rollout

@@ -1,0 +1,46 @@
+"""What each algorithm needs of a task, and which roles its losses train; known without importing the library."""
+
+from collections.abc import Collection
+from typing import Any
+
+from gymnasium import Space, spaces
+
+from rl_transfer.errors import ConfigError
+from rl_transfer.knowledge import Role
+
+LOSS_PATHS: dict[str, dict[str, tuple[Role, ...]]] = {
+    "ppo": {"policy": ("policy_body", "policy_head"), "value": ("value_body", "value_head")},
+    "dqn": {"value": ("value_body", "value_head")},
+}
+
+_ACTION_SPACES: dict[str, tuple[type[Space[Any]], ...]] = {
+    "ppo": (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary),
+    "dqn": (spaces.Discrete,),
+}
+_OBSERVATION_SPACES = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+
+
+def refuse_frozen_paths(algorithm: str, frozen: Collection[Role]) -> None:
+    """Refuse to freeze every layer that a loss trains.
+
+    Raises:
+        ConfigError: If nothing would be left for one of the algorithm's losses to train.
+    """
+    for loss, roles in LOSS_PATHS[algorithm].items():
+        if set(roles) <= set(frozen):
+            what = f"freezing {' and '.join(roles)} leaves {algorithm}'s {loss} loss nothing to train"
+            raise ConfigError(f"{what}: thaw one of them", key="freeze")
+
+
+def refuse_unsuitable_spaces(algorithm: str, observation_space: Space[Any], action_space: Space[Any]) -> None:
+    """Refuse a task whose spaces the algorithm can't learn in.
+
+    Raises:
+        ConfigError: Names the space and the algorithms that could.
+    """
+    if not isinstance(action_space, _ACTION_SPACES[algorithm]):
+        able = [name for name, kinds in _ACTION_SPACES.items() if isinstance(action_space, kinds)]
+        hint = f"learner.algorithm could be {' or '.join(able)}" if able else "no algorithm here can"
+        raise ConfigError(f"{algorithm} can't act in {action_space}: {hint}")
+    if not isinstance(observation_space, _OBSERVATION_SPACES):
+        raise ConfigError(f"{algorithm} can't learn from {observation_space}: wrap the task (FlattenObservation, say)")

@@ -1,0 +1,30 @@
+"""What people look at: verdict table, progress, HTML report, TensorBoard. Imports neither torch nor the engine.
+
+The names below are imported when they are first used, since rich, matplotlib and TensorBoard take their time.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rl_transfer.report.events import write_tensorboard
+    from rl_transfer.report.page import write_html
+    from rl_transfer.report.places import tensorboard_command
+    from rl_transfer.report.progress import LiveProgress
+    from rl_transfer.report.table import verdict_table
+
+__all__ = ["LiveProgress", "tensorboard_command", "verdict_table", "write_html", "write_tensorboard"]
+
+_MODULES = {
+    "LiveProgress": "progress",
+    "tensorboard_command": "places",
+    "verdict_table": "table",
+    "write_html": "page",
+    "write_tensorboard": "events",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,0 +1,80 @@
+"""The verdicts in a terminal."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from rl_transfer.analysis import Comparison, StudyResults
+from rl_transfer.report.wording import contrast, interval_text, p_text, remarks, signed, what_would_decide
+
+STYLES = {"positive": "bold green", "negative": "bold red", "equivalent": "bold blue", "inconclusive": "yellow"}
+_FRAGILE = "fragile: the verdict would change if the arm's best run had failed."
+
+
+def verdict_table(results: StudyResults) -> Group:
+    """Lay out a study's verdicts for a terminal or a pipe, readable without colour from 80 columns on.
+
+    Args:
+        results: The study with its verdicts.
+
+    Returns:
+        Something to print on a `rich.console.Console`: by pair and arm one row a comparison, beneath them the arm's
+        verdict in plain words and what would decide the open questions.
+    """
+    parts: list[RenderableType] = [Text(f"Verdicts of {results.data.manifest.name}", style="bold")]
+    for pair, of_pair in groupby(results.comparisons, key=lambda comparison: comparison.pair):
+        parts += [Text(), Text(pair, style="bold underline")]
+        header = True
+        for arm, of_arm in groupby(of_pair, key=lambda comparison: comparison.transfer_arm):
+            parts += _arm(arm, list(of_arm), results.words[pair][arm], header=header)
+            header = False
+    return Group(*parts, Text(), *_notes(results))
+
+
+def _arm(arm: str, comparisons: Sequence[Comparison], words: str, *, header: bool) -> list[RenderableType]:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=header, header_style="dim")
+    table.add_column(Text(arm, style="bold not dim") if header else "", min_width=24, max_width=38, overflow="fold")
+    table.add_column("verdict", width=12, overflow="fold")
+    table.add_column("diff.", width=6, justify="right", no_wrap=True)
+    table.add_column("interval", width=16, no_wrap=True)
+    table.add_column("p", width=5, no_wrap=True)
+    table.add_column("n", min_width=3, no_wrap=True)
+    for comparison in comparisons:
+        table.add_row(*_cells(comparison))
+    lines: list[RenderableType] = [] if header else [Text(arm, style="bold")]
+    return [*lines, table, Padding(Text(f"= {words}", style="italic"), (0, 0, 0, 2)), *_open_questions(comparisons)]
+
+
+def _cells(comparison: Comparison) -> Iterator[RenderableType]:
+    yield Padding(Text(contrast(comparison)), (0, 0, 0, 2))
+    yield Text(", ".join([comparison.verdict, *remarks(comparison)]), style=STYLES[comparison.verdict])
+    yield "-" if comparison.difference is None else signed(comparison.difference)
+    yield interval_text(comparison.interval)
+    yield p_text(comparison.p)
+    yield f"{comparison.n}/{comparison.n_baseline}"
+
+
+def _open_questions(comparisons: Sequence[Comparison]) -> list[RenderableType]:
+    return [
+        Padding(Text(f"{comparison.family} is open: {what_would_decide(comparison)}", style="dim"), (0, 0, 0, 2))
+        for comparison in comparisons
+        if comparison.verdict == "inconclusive"
+    ]
+
+
+def _notes(results: StudyResults) -> Iterator[Text]:
+    manifest = results.data.manifest
+    arms = max((comparison.comparisons for comparison in results.comparisons), default=1)
+    shared = f" / {arms} arms" if arms > 1 else ""
+    yield Text(
+        "diff.: mean score over the budget, arm minus baseline; 0 is a random policy, 1 the reference. interval: at "
+        f"error level {manifest.alpha:g}{shared}. n: runs of the arm/of its baseline. Differences inside "
+        f"+-{manifest.margin:g} are negligible.",
+        style="dim",
+    )
+    if any(comparison.fragile for comparison in results.comparisons):
+        yield Text(_FRAGILE, style="dim")

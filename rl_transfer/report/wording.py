@@ -1,0 +1,65 @@
+"""Numbers and comparisons as people read them, the same in the terminal and in the report."""
+
+from math import isfinite
+
+from rl_transfer.analysis import Comparison
+from rl_transfer.stats import Interval
+
+FAMILIES = {
+    "total": ("vs scratch", "transfer minus training from scratch: is it worth doing?"),
+    "knowledge": ("vs placebo", "transfer minus the same method on scrambled knowledge: does what was learned matter?"),
+    "initialisation": ("placebo vs scratch", "scrambled knowledge minus scratch: does merely starting differently matter?"),
+    "sham": ("vs sham", "transfer minus transfer from a source whose rewards were shuffled: does its task matter?"),
+}
+"""What is compared in each family, for short and in words."""
+
+
+def signed(number: float) -> str:
+    """A difference in score, with its sign."""
+    return f"{number:+.3f}"
+
+
+def interval_text(interval: Interval | None) -> str:
+    """An interval of differences; an end that the runs can't bound is infinite."""
+    if interval is None:
+        return "-"
+    low, high = (signed(end) if isfinite(end) else "-inf" if end < 0 else "+inf" for end in interval)
+    return f"{low} to {high}"
+
+
+def p_text(p: float | None) -> str:
+    """A p-value."""
+    if p is None:
+        return "-"
+    return "<.001" if p < 0.001 else f"{p:.3f}"
+
+
+def contrast(comparison: Comparison) -> str:
+    """What is compared with what, and the family's name."""
+    return f"{FAMILIES[comparison.family][0]} ({comparison.family})"
+
+
+def remarks(comparison: Comparison) -> list[str]:
+    """What must be said beside a verdict."""
+    flags = {"negligible": comparison.negligible, "fragile": comparison.fragile, "at the ceiling": comparison.ceiling}
+    return [word for word, holds in flags.items() if holds]
+
+
+def what_would_decide(comparison: Comparison) -> str:
+    """For an open question, what is missing for an answer."""
+    if comparison.seeds_to_decide is not None:
+        return f"about {comparison.seeds_to_decide} seeds a side would decide it, if difference and spread stay so"
+    return comparison.text.partition(": ")[2]
+
+
+def duration(seconds: float) -> str:
+    """A time span, in the unit that people would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def count(number: int, thing: str) -> str:
+    """A number of things, in the plural where there are several."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
