@@ -37,21 +37,22 @@ def verdict_table(results: StudyResults) -> Group:
 
 def _arm(arm: str, comparisons: Sequence[Comparison], words: str, *, header: bool) -> list[RenderableType]:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=header, header_style="dim")
-    table.add_column(Text(arm, style="bold not dim") if header else "", min_width=24, max_width=38, overflow="fold")
-    table.add_column("verdict", width=12, overflow="fold")
+    table.add_column("compared", min_width=24, max_width=38, overflow="fold")
+    table.add_column("verdict", width=12, no_wrap=True)
     table.add_column("diff.", width=6, justify="right", no_wrap=True)
     table.add_column("interval", width=16, no_wrap=True)
     table.add_column("p", width=5, no_wrap=True)
     table.add_column("n", min_width=3, no_wrap=True)
     for comparison in comparisons:
         table.add_row(*_cells(comparison))
-    lines: list[RenderableType] = [] if header else [Text(arm, style="bold")]
-    return [*lines, table, Padding(Text(f"= {words}", style="italic"), (0, 0, 0, 2)), *_open_questions(comparisons)]
+    in_words = Padding(Text(f"= {words}", style="italic"), (0, 0, 0, 2))
+    return [Text(arm, style="bold"), table, in_words, *_open_questions(comparisons)]
 
 
 def _cells(comparison: Comparison) -> Iterator[RenderableType]:
     yield Padding(Text(contrast(comparison)), (0, 0, 0, 2))
-    yield Text(", ".join([comparison.verdict, *remarks(comparison)]), style=STYLES[comparison.verdict])
+    remarked = [comparison.verdict, *(f"({remark})" for remark in remarks(comparison))]
+    yield Text("\n".join(remarked), style=STYLES[comparison.verdict])
     yield "-" if comparison.difference is None else signed(comparison.difference)
     yield interval_text(comparison.interval)
     yield p_text(comparison.p)

@@ -8,7 +8,10 @@ from rl_transfer.stats import Interval
 FAMILIES = {
     "total": ("vs scratch", "transfer minus training from scratch: is it worth doing?"),
     "knowledge": ("vs placebo", "transfer minus the same method on scrambled knowledge: does what was learned matter?"),
-    "initialisation": ("placebo vs scratch", "scrambled knowledge minus scratch: does merely starting differently matter?"),
+    "initialisation": (
+        "placebo vs scratch",
+        "scrambled knowledge minus scratch: does merely starting differently matter?",
+    ),
     "sham": ("vs sham", "transfer minus transfer from a source whose rewards were shuffled: does its task matter?"),
 }
 """What is compared in each family, for short and in words."""
