@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+from numpy.typing import ArrayLike
 
 from rl_transfer.analysis import Comparison, PairData
 from rl_transfer.report.svg import inline, style
@@ -64,7 +65,7 @@ def _reach(comparisons: Sequence[Comparison], margin: float) -> tuple[float, flo
         for end in (comparison.difference or 0.0, *(comparison.interval or ()), *(comparison.interval_95 or ()))
         if isfinite(end)
     ]
-    low, high = min(found + [-margin]), max(found + [margin])
+    low, high = min(-margin, *found), max(margin, *found)
     return low - 0.08 * (high - low), high + 0.08 * (high - low)
 
 
@@ -88,8 +89,8 @@ def _differences(axes: Axes, comparisons: Sequence[Comparison], margin: float, r
 
 def _difference(axes: Axes, comparison: Comparison, row: int, reach: tuple[float, float]) -> None:
     color, marker = VERDICTS[comparison.verdict]
-    margin_text = {"x": 1.01, "y": row, "transform": axes.get_yaxis_transform(), "va": "center", "color": color}
-    axes.text(s=comparison.verdict, fontweight="bold", **margin_text)
+    beside = axes.get_yaxis_transform()
+    axes.text(1.01, row, comparison.verdict, transform=beside, va="center", color=color, fontweight="bold")
     if comparison.difference is None or comparison.interval is None or comparison.interval_95 is None:
         axes.text(0.0, row, " runs are missing", va="center", color=color, fontstyle="italic")
         return
@@ -149,6 +150,13 @@ def _curves_of_arm(axes: Axes, pair: PairData, arm: str, color: str, line: str) 
 
 def _return_axis(axes: Axes, pair: PairData) -> None:
     low, span = pair.entry.score.random, pair.entry.score.reference - pair.entry.score.random
-    right = axes.secondary_yaxis("right", functions=(lambda score: low + score * span, lambda r: (r - low) / span))
+
+    def to_return(score: ArrayLike) -> ArrayLike:
+        return np.asarray(score) * span + low
+
+    def to_score(return_: ArrayLike) -> ArrayLike:
+        return (np.asarray(return_) - low) / span
+
+    right = axes.secondary_yaxis("right", functions=(to_return, to_score))
     right.set_ylabel("return")
     right.spines["right"].set_visible(True)

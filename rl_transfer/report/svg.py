@@ -1,14 +1,15 @@
-"""Matplotlib figures as SVG to stand inside an HTML page: no file around it, no address in it, always the same bytes."""
+"""Matplotlib figures as SVG to stand inside an HTML page: no address in it, and always the same bytes."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
+from typing import Any
 
-from matplotlib import rc_context
+from matplotlib import rc_context, rcdefaults, rcParams
 from matplotlib.figure import Figure
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.size": 9.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -26,8 +27,6 @@ _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 def style() -> Iterator[None]:
     """The look of all figures; whatever the reader's own matplotlib settings are, it is the same."""
     with rc_context():
-        from matplotlib import rcdefaults, rcParams
-
         rcdefaults()
         rcParams.update(_STYLE)
         yield

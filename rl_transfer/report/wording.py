@@ -6,15 +6,15 @@ from rl_transfer.analysis import Comparison
 from rl_transfer.stats import Interval
 
 FAMILIES = {
-    "total": ("vs scratch", "transfer minus training from scratch: is it worth doing?"),
-    "knowledge": ("vs placebo", "transfer minus the same method on scrambled knowledge: does what was learned matter?"),
+    "total": ("vs scratch", "transfer minus training from scratch: is transfer worth doing?"),
+    "knowledge": ("vs placebo", "transfer minus the same method on scrambled knowledge: does its content matter?"),
     "initialisation": (
         "placebo vs scratch",
-        "scrambled knowledge minus scratch: does merely starting differently matter?",
+        "scrambled knowledge minus scratch: does a different start alone matter?",
     ),
-    "sham": ("vs sham", "transfer minus transfer from a source whose rewards were shuffled: does its task matter?"),
+    "sham": ("vs sham", "transfer minus transfer from a source with shuffled rewards: does the source's task matter?"),
 }
-"""What is compared in each family, for short and in words."""
+"""By family: what is compared, for short and in words."""
 
 
 def signed(number: float) -> str:

@@ -86,10 +86,7 @@ def _make_bare(task: TaskConfig, render_mode: str | None) -> Env:
             f"no environment is called {task.id!r}; {nearest(name, gymnasium.registry)}", key="id"
         ) from error
     except ModuleNotFoundError as error:
-        what = f"the package {error.name!r} is not installed"
-        raise ConfigError(
-            f"{task.id} can't be made: {what}" + (f" ({module}: ...)" if module else ""), key="id"
-        ) from error
+        raise ConfigError(f"{task.id} can't be made: {(error.name or module)!r} is not installed", key="id") from error
     except GymnasiumError as error:
         raise ConfigError(f"{task.id} can't be made: {error}", key="id") from error
     except TypeError as error:

@@ -1,0 +1,104 @@
+"""The report of a study as one HTML file that needs nothing else."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from rl_transfer.analysis import Comparison, PairData, StudyResults
+from rl_transfer.report import sheets
+from rl_transfer.report.figures import curves, forest
+from rl_transfer.report.places import study_folder
+from rl_transfer.report.wording import FAMILIES, contrast, count, interval_text, p_text, remarks, signed
+from rl_transfer.store import read_json, write_bytes
+
+_HERE = Path(__file__).parent
+
+
+def write_html(store: Path, results: StudyResults) -> Path:
+    """Write a study's report; the same data gives the same bytes.
+
+    Args:
+        store: The store's folder.
+        results: The study with its verdicts.
+
+    Returns:
+        ``STORE/studies/NAME/report.html``, one file without references to others.
+
+    Raises:
+        RLTransferError: If the study's file can't be read, or the report not written.
+    """
+    folder = study_folder(store, results.data.manifest.name)
+    written = read_json(folder / "study.json")["pairs"]
+    environment = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"signed": signed, "interval": interval_text, "p": p_text, "contrast": contrast}
+    environment.filters |= {"remarks": remarks, "count": count}
+    html = environment.get_template("report.html").render(
+        style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
+        **_study(results),
+        pairs=[_pair(index, pair, results, written[pair.name]) for index, pair in enumerate(results.data.pairs)],
+    )
+    path = folder / "report.html"
+    write_bytes(path, html.encode())
+    return path
+
+
+def _study(results: StudyResults) -> dict[str, Any]:
+    data = results.data
+    families = dict.fromkeys(comparison.family for comparison in results.comparisons)
+    return {
+        "manifest": data.manifest,
+        "finished": sum(len(pair.runs) + len(pair.sources) for pair in data.pairs),
+        "planned": sum(len(pair.entry.runs) for pair in data.pairs),
+        "families": {family: FAMILIES[family] for family in families},
+        "forest": Markup(forest(results.comparisons, data.manifest.margin)) if results.comparisons else "",
+        "comparisons": results.comparisons,
+        "sources": sheets.sources_sheet(data),
+        "sources_missed": _sources_missed(results),
+        "failures": sheets.failures_sheet(data),
+        "total_cost": sheets.total_cost(data),
+    }
+
+
+def _sources_missed(results: StudyResults) -> list[str]:
+    """One text a pair where sources ended below the threshold; shams are meant to."""
+    counts = {
+        pair.name: sum(
+            sheets.missed(source, pair.entry.source_threshold_return)
+            for source in pair.sources
+            if source.arm == "source"
+        )
+        for pair in results.data.pairs
+    }
+    return [f"{number} on {pair}" for pair, number in counts.items() if number]
+
+
+def _pair(index: int, pair: PairData, results: StudyResults, written: dict[str, Any]) -> dict[str, Any]:
+    comparisons = [comparison for comparison in results.comparisons if comparison.pair == pair.name]
+    return {
+        "data": pair,
+        "arms": list(_arms(comparisons, results.words.get(pair.name, {}))),
+        "level": comparisons[0].level if comparisons else None,
+        "curves": list(_curves(index, pair)),
+        "numbers": sheets.numbers_sheet(pair),
+        "costs": sheets.costs_sheet(pair),
+        "settings": sheets.settings_sheet(pair, written),
+        "one_checkpoint": list(sheets.one_checkpoint(pair)),
+    }
+
+
+def _arms(comparisons: list[Comparison], words: dict[str, str]) -> Iterator[dict[str, Any]]:
+    for arm, group in groupby(comparisons, key=lambda comparison: comparison.transfer_arm):
+        yield {"name": arm, "words": words[arm], "comparisons": list(group)}
+
+
+def _curves(index: int, pair: PairData) -> Iterator[dict[str, Any]]:
+    """One figure a transfer arm with finished runs, or one of scratch alone."""
+    for number, arm in enumerate(list(pair.entry.arms) or [None]):
+        if pair.runs:
+            yield {"arm": arm or "scratch", "svg": Markup(curves(pair, arm, f"curves{index}-{number}"))}

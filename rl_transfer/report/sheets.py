@@ -1,0 +1,164 @@
+"""The tables of the report as rows of text."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rl_transfer.analysis import PairData, RunData, SourceData, StudyData
+from rl_transfer.report.wording import duration
+from rl_transfer.stats import asymptotic_score, jumpstart, mean_score, restricted_mean_time
+
+_COST_TITLES = {
+    "target_steps": "training steps",
+    "source_steps": "steps of its source",
+    "gradient_steps": "gradient steps",
+    "evaluation_steps": "evaluation steps",
+    "wall_seconds": "time",
+}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table: the first ``words`` columns are text, the others numbers."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    words: int = 1
+
+
+def arms_of(pair: PairData) -> list[str]:
+    """The arms of a pair that were planned, sources left out, in the order of the plan."""
+    planned = dict.fromkeys(run.arm for run in pair.entry.runs)
+    return [arm for arm in planned if arm not in ("source", "source.sham")]
+
+
+def numbers_sheet(pair: PairData) -> Sheet:
+    """The usual measures of each arm, as means over its finished runs."""
+    columns = ["arm", "runs", "mean score", "jumpstart", "asymptotic score", "steps to threshold", "reached it"]
+    floored = any(run.floored_T.any() for run in pair.runs)
+    rows = [_numbers(pair, arm, floored) for arm in arms_of(pair)]
+    return Sheet([*columns, "floored"] if floored else columns, rows)
+
+
+def _numbers(pair: PairData, arm: str, floored: bool) -> list[str]:
+    runs, grid = pair.of_arm(arm), pair.entry.grid
+    of_planned = f"{len(runs)} of {len(runs) + pair.missing_of_arm(arm)}"
+    if not runs:
+        return [arm, of_planned, *["-"] * (6 if floored else 5)]
+    score_RT = np.stack([run.score_T for run in runs])
+    time = restricted_mean_time(score_RT, grid, pair.entry.threshold_score)
+    scores = [float(measure(score_RT, grid).mean()) for measure in (mean_score, jumpstart, asymptotic_score)]
+    row = [arm, of_planned, *(f"{score:.3f}" for score in scores)]
+    row += [f"{time.mean_steps:,.0f}", f"{time.reached_fraction:.0%}"]
+    return [*row, f"{np.mean([run.floored_T for run in runs]):.1%}"] if floored else row
+
+
+def sources_sheet(data: StudyData) -> Sheet:
+    """Every finished source run with its last mean return against the pair's threshold."""
+    rows = [
+        [pair.name, source.arm, str(source.seed), _last_return(source), f"{threshold:g}", _judged(source, threshold)]
+        for pair in data.pairs
+        for threshold in [pair.entry.source_threshold_return]
+        for source in pair.sources
+    ]
+    return Sheet(["pair", "source", "seed", "final return", "threshold", "reached it"], rows, words=2)
+
+
+def _last_return(source: SourceData) -> str:
+    return f"{source.return_T[-1]:.1f}" if len(source.return_T) else "-"
+
+
+def missed(source: SourceData, threshold: float) -> bool:
+    """Whether a source agent ended below the return that a source should have."""
+    return source.failed or not len(source.return_T) or bool(source.return_T[-1] < threshold)
+
+
+def _judged(source: SourceData, threshold: float) -> str:
+    if source.failed:
+        return f"no: {source.outcome.replace('_', ' ')}"
+    return "no: missed" if missed(source, threshold) else "yes"
+
+
+def failures_sheet(data: StudyData) -> Sheet:
+    """Runs that failed, which count with the worst score, and planned runs that are not there."""
+    rows = []
+    for pair in data.pairs:
+        for run in (*pair.sources, *pair.runs):
+            if run.failed:
+                rows.append([pair.name, run.arm, str(run.seed), run.outcome.replace("_", " "), run.message, run.path])
+        rows += [[pair.name, entry.arm, str(entry.seed), "missing", "", entry.path] for entry in pair.missing]
+    return Sheet(["pair", "arm", "seed", "outcome", "message", "folder in the store"], rows, words=6)
+
+
+def costs_sheet(pair: PairData) -> Sheet:
+    """What the runs of each arm were charged, a run on average."""
+    names = _cost_names((*pair.sources, *pair.runs))
+    by_arm: dict[str, list[SourceData]] = {}
+    for run in (*pair.sources, *pair.runs):
+        by_arm.setdefault(run.arm, []).append(run)
+    rows = [
+        [
+            arm,
+            str(len(runs)),
+            *(_cost(name, float(np.mean([run.costs.get(name, 0.0) for run in runs]))) for name in names),
+        ]
+        for arm, runs in by_arm.items()
+    ]
+    return Sheet(["arm", "runs", *(_COST_TITLES.get(name, name.replace("_", " ")) for name in names)], rows)
+
+
+def _cost_names(runs: Iterable[SourceData]) -> list[str]:
+    return list(dict.fromkeys(name for run in runs for name in run.costs))
+
+
+def _cost(name: str, cost: float) -> str:
+    return duration(cost) if name.endswith("seconds") else f"{cost:,.0f}"
+
+
+def total_cost(data: StudyData) -> str:
+    """What all runs of the study were charged together, each counted once though several pairs may use it."""
+    runs = {run.path: run for pair in data.pairs for run in (*pair.sources, *pair.runs)}.values()
+    sums = {name: sum(run.costs.get(name, 0.0) for run in runs) for name in _cost_names(runs) if name != "source_steps"}
+    costs = ", ".join(f"{_COST_TITLES.get(name, name)} {_cost(name, total)}" for name, total in sums.items())
+    return f"{len(runs)} runs: {costs}"
+
+
+def settings_sheet(pair: PairData, written: Mapping[str, Any]) -> Sheet:
+    """How a pair's runs were made and measured.
+
+    Args:
+        pair: The pair.
+        written: The pair as the study's file has it; tasks and learner are there if rl_transfer wrote it.
+    """
+    entry, anchors = pair.entry, pair.entry.score
+    rows = [[title, _compact(written[key])] for title, key in _WRITTEN.items() if key in written]
+    rows += [
+        ["algorithm", entry.algorithm],
+        ["target steps", f"{entry.target_steps:,}"],
+        ["evaluation", f"{entry.episodes} episodes at each of {len(entry.grid)} points, step 0 included"],
+        ["score", f"0 at return {anchors.random:g}, 1 at {anchors.reference:g}, floored at {anchors.worst:g}"],
+        ["threshold", f"score {entry.threshold_score:g}; source: return {entry.source_threshold_return:g}"],
+        *([f"arm {name}", ", ".join(_compact(method) for method in arm.methods)] for name, arm in entry.arms.items()),
+    ]
+    return Sheet(["setting", "value"], rows, words=2)
+
+
+_WRITTEN = {"source task": "source", "target task": "target", "learner": "learner", "source steps": "source_steps"}
+
+
+def _compact(value: Any) -> str:
+    """A setting as short text; what is empty is left out."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_compact(item)}" for key, item in value.items() if item not in (None, {}, [], ""))
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def one_checkpoint(pair: PairData) -> Iterator[str]:
+    """The arms all of whose runs, though several, started from one and the same source run."""
+    for arm in arms_of(pair):
+        runs: Sequence[RunData] = pair.of_arm(arm)
+        if len(runs) > 1 and runs[0].source_path and len({run.source_path for run in runs}) == 1:
+            yield arm

@@ -1,0 +1,166 @@
+"""Planning: which runs a study needs, which of them are the same, and what is refused before anything trains."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from rl_transfer.errors import ConfigError
+from rl_transfer.execute import plan_study
+from rl_transfer.study import load_study, parse_overrides
+
+PAIR = {
+    "source": {"id": "transfer/CartPole-v0"},
+    "target": {"id": "transfer/CartPole-v0", "kwargs": {"masspole": 1.0}},
+    "learner": {"algorithm": "ppo", "n_envs": 2, "n_steps": 32, "batch_size": 32},
+    "budget": {"source": 640, "target": 1280},
+    "score": {"random": 20.0, "reference": 500.0, "worst": 8.0},
+    "threshold_score": 0.8,
+    "source_threshold_return": 300.0,
+}
+
+
+def planned(tmp_path, *overrides, study="quickstart", **pair):
+    if pair:
+        study = tmp_path / "mine.yaml"
+        study.write_text(yaml.safe_dump(PAIR | pair))
+    return plan_study(load_study(str(study), parse_overrides(overrides)))
+
+
+def refused(tmp_path, *overrides, **pair):
+    with pytest.raises(ConfigError) as caught:
+        planned(tmp_path, *overrides, **({"description": "mine"} | pair))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_quickstart_needs_35_runs_of_which_pairs_share_the_sources(tmp_path):
+    plan = planned(tmp_path)
+    assert len(plan.runs) == 2 * (5 + 3 * 5)
+    assert len(plan.distinct()) == 5 + 2 * 3 * 5
+    assert [run.arm for run in plan.runs[:10]] == ["source"] * 10
+    assert plan.notes == ()
+
+
+def test_every_arm_run_uses_the_source_of_its_own_seed(tmp_path):
+    plan = planned(tmp_path)
+    sources = {run.key: run.seed for run in plan.runs if run.arm == "source"}
+    for run in plan.runs:
+        if run.spec.source is not None:
+            assert sources[run.spec.source.key] == run.seed
+            assert run.spec.source.scrambled == run.arm.endswith(".placebo")
+
+
+def test_sham_arms_use_sham_sources(tmp_path):
+    plan = planned(tmp_path, "arms.fine_tune.sham=true")
+    shams = {run.key for run in plan.runs if run.arm == "source.sham"}
+    assert len(shams) == 5
+    assert all(run.spec.sham for run in plan.runs if run.key in shams)
+    used = {run.spec.source.key for run in plan.runs if run.arm == "fine_tune.sham"}
+    assert used == shams
+
+
+def test_baseline_seeds_add_scratch_runs_only(tmp_path):
+    plan = planned(tmp_path, "baseline_seeds=10", "pairs=[cartpole_heavy_pole]")
+    count = {arm: sum(run.arm == arm for run in plan.runs) for arm in ("scratch", "fine_tune", "source")}
+    assert count == {"scratch": 10, "fine_tune": 5, "source": 5}
+
+
+def test_scratch_has_the_same_key_in_every_study(tmp_path):
+    def scratch(plan):
+        return [run.key for run in plan.runs if run.arm == "scratch" and run.pair == "cartpole_heavy_pole"]
+
+    alone = planned(tmp_path, "seeds=5", study="cartpole_heavy_pole")
+    assert scratch(planned(tmp_path)) == scratch(alone)
+    assert scratch(planned(tmp_path, "learner.gamma=0.9")) != scratch(alone)
+
+
+def test_segments_have_room_for_ten_episodes_in_every_environment(tmp_path):
+    spec = planned(tmp_path, description="mine").runs[0].spec
+    assert spec.segment_steps >= 10 * 500 * 2
+    assert spec.segment_steps % 64 == 0
+    assert spec.segment_steps < 10 * 500 * 2 + 64
+
+
+def test_points_between_updates_are_said(tmp_path):
+    (note,) = planned(tmp_path, "evaluation.points=3", "budget.target=1344", description="mine").notes
+    assert "fall between updates" in note
+
+
+@pytest.mark.parametrize(
+    ("overrides", "needed"),
+    [((), 4), (("alpha=0.01",), 5), (("arms.other={methods: [{fine_tune: {roles: []}}]}",), 5)],
+)
+def test_too_few_seeds_are_refused_with_the_number_that_would_do(tmp_path, overrides, needed):
+    message = refused(tmp_path, "seeds=3", *overrides)
+    assert "seeds" in message
+    assert f"at least {needed} seeds" in message
+    planned(tmp_path, f"seeds={needed}", *overrides, description="mine")
+
+
+def test_budget_that_is_no_multiple_of_the_rollout_names_the_nearest(tmp_path):
+    message = refused(tmp_path, budget={"source": 640, "target": 1300})
+    assert re.search(r"mine\.yaml.*budget\.target.*1280 or 1344", message)
+
+
+def test_more_points_than_steps_is_refused(tmp_path):
+    learner = PAIR["learner"] | {"n_envs": 1, "n_steps": 4, "batch_size": 4}
+    message = refused(tmp_path, learner=learner, budget={"source": 640, "target": 8}, evaluation={"points": 20})
+    assert "evaluation.points" in message
+
+
+def test_segment_must_be_a_multiple_of_the_rollout(tmp_path):
+    assert "take 128" in refused(tmp_path, "segment_steps=100")
+
+
+@pytest.mark.parametrize("task", ["source", "target"])
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"id": "transfer/CartPol-v0"}, r"id.*did you mean 'transfer/CartPole-v0'"),
+        ({"id": "CartPole-v9"}, r"id.*v9"),
+        ({"id": "no_such_package:Thing-v0"}, r"id.*'?no_such_package'? is not installed"),
+        ({"id": "transfer/CartPole-v0", "kwargs": {"masspol": 1.0}}, r"kwargs.*'masspol'.*did you mean 'masspole'"),
+        ({"id": "transfer/CartPole-v0", "kwargs": {"masspole": -1.0}}, r"kwargs.*masspole"),
+        ({"id": "transfer/CartPole-v0", "wrappers": ["revers_actions"]}, r"wrappers\.0.*'reverse_actions'"),
+        ({"id": "transfer/CartPole-v0", "wrappers": [{"observation_noise": {"scale": -1}}]}, r"wrappers\.0.*scale"),
+        ({"id": "transfer/CartPole-v0", "wrappers": [{"observation_noise": {"scal": 1}}]}, r"wrappers\.0.*scal"),
+    ],
+)
+def test_tasks_that_cannot_be_made_are_refused(tmp_path, task, config, expected):
+    assert re.search(rf"mine\.yaml: {task}\.{expected}", refused(tmp_path, **{task: config}))
+
+
+def test_different_spaces_are_refused_side_by_side(tmp_path):
+    message = refused(tmp_path, target={"id": "Acrobot-v1"})
+    assert "different observation spaces" in message
+    assert "(4,)" in message
+    assert "(6,)" in message
+
+
+def test_other_bounds_are_no_different_space(tmp_path):
+    planned(tmp_path, target={"id": "transfer/CartPole-v0", "kwargs": {"x_threshold": 1.0}})
+
+
+def test_dqn_cannot_act_in_a_box(tmp_path):
+    learner = {"algorithm": "dqn"}
+    message = refused(tmp_path, source={"id": "Pendulum-v1"}, target={"id": "Pendulum-v1"}, learner=learner)
+    assert "learner.algorithm could be ppo" in message
+
+
+@pytest.mark.parametrize(
+    ("method", "expected"),
+    [
+        ("fine_tun", "did you mean 'fine_tune'"),
+        ({"fine_tune": {"role": []}}, "did you mean 'roles'"),
+        ({"fine_tune": {"roles": ["value_bod"]}}, "value_bod"),
+        ({"fine_tune": {"freeze": ["policy_body", "policy_head"]}}, "policy loss nothing to train"),
+        ("replay", "not defined for ppo, only for dqn"),
+    ],
+)
+def test_methods_that_cannot_work_are_refused(tmp_path, method, expected):
+    message = refused(tmp_path, f"arms.fine_tune.methods=[{json.dumps(method)}]")
+    assert "arms.fine_tune.methods.0" in message
+    assert expected in message
