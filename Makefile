@@ -27,14 +27,14 @@ demo: $(VENV)/.core ## install, then run the study "quickstart" (four minutes at
 install: $(VENV)/.all ## make .venv with every extra that installs here
 
 test: $(VENV)/.all ## the fast tests (two minutes at most)
-	$(BIN)/python -m pytest --quiet -n auto -m "not slow and not soak"
+	$(BIN)/python -m pytest --quiet -n auto --dist loadgroup -m "not slow and not soak"
 
 check: $(VENV)/.all ## lint, format, types, import contracts, all tests but the soaking ones
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --quiet -n auto -m "not soak"
+	$(BIN)/python -m pytest --quiet -n auto --dist loadgroup -m "not soak"
 
 soak: $(VENV)/.all ## the tests that take long
 	$(BIN)/python -m pytest -m soak

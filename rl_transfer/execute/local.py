@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Lock
-from typing import Protocol
+from threading import Lock
+from typing import IO, Protocol
 
 from rl_transfer.execute.plan import Plan, PlannedRun
 from rl_transfer.store import Store, write_spec
@@ -87,7 +87,7 @@ class _Execution:
                 self._outcomes[run.key] = status["outcome"]
         self._children: set[subprocess.Popen[str]] = set()
         self._lock = Lock()
-        self._stopping = Event()
+        self._stopping = False
 
     def carry_out(self, workers: int) -> list[Failure]:
         """Run everything, then list the failures."""
@@ -128,6 +128,19 @@ class _Execution:
         with (folder / "log.txt").open("a") as log:
             log.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {run.name}\n")
             log.flush()
+            with self._start(run, log) as child:
+                assert child.stdout is not None
+                for line in child.stdout:
+                    self._tell(run, line, log)
+            with self._lock:
+                self._children.discard(child)
+        status = self._store.status(folder)
+        outcome = "crashed" if status is None else str(status["outcome"])
+        self._observer.run_ended(run.name, outcome)
+        return outcome
+
+    def _start(self, run: PlannedRun, log: IO[str]) -> "subprocess.Popen[str]":
+        with self._lock:
             child = subprocess.Popen(
                 [sys.executable, "-m", "rl_transfer.run", str(self._store.root), run.key],
                 stdin=subprocess.DEVNULL,
@@ -136,34 +149,24 @@ class _Execution:
                 text=True,
                 env=_worker_environment(run.spec.threads),
             )
-            with self._lock:
-                self._children.add(child)
-            if self._stopping.is_set():
+            self._children.add(child)
+            if self._stopping:
                 child.terminate()
-            assert child.stdout is not None
-            for line in child.stdout:
-                self._tell(run, line, log)
-            child.wait()
-            with self._lock:
-                self._children.discard(child)
-        status = self._store.status(folder)
-        outcome = "crashed" if status is None else str(status["outcome"])
-        self._observer.run_ended(run.name, outcome)
-        return outcome
+        return child
 
-    def _tell(self, run: PlannedRun, line: str, log: object) -> None:
+    def _tell(self, run: PlannedRun, line: str, log: IO[str]) -> None:
         """Pass a progress line on; whatever else an environment prints goes to the log."""
         try:
             progress = json.loads(line)
             step, mean_return = int(progress["step"]), progress["mean_return"]
         except (ValueError, KeyError, TypeError):
-            print(line, end="", file=log, flush=True)  # type: ignore[call-overload]
+            print(line, end="", file=log, flush=True)
         else:
             self._observer.run_progress(run.name, step, mean_return)
 
     def _stop(self) -> None:
-        self._stopping.set()
         with self._lock:
+            self._stopping = True
             for child in self._children:
                 child.terminate()
 

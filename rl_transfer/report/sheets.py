@@ -99,15 +99,12 @@ def costs_sheet(pair: PairData) -> Sheet:
     by_arm: dict[str, list[SourceData]] = {}
     for run in (*pair.sources, *pair.runs):
         by_arm.setdefault(run.arm, []).append(run)
-    rows = [
-        [
-            arm,
-            str(len(runs)),
-            *(_cost(name, float(np.mean([run.costs.get(name, 0.0) for run in runs]))) for name in names),
-        ]
-        for arm, runs in by_arm.items()
-    ]
+    rows = [[arm, str(len(runs)), *(_cost(name, _mean(runs, name)) for name in names)] for arm, runs in by_arm.items()]
     return Sheet(["arm", "runs", *(_COST_TITLES.get(name, name.replace("_", " ")) for name in names)], rows)
+
+
+def _mean(runs: Sequence[SourceData], name: str) -> float:
+    return sum(run.costs.get(name, 0.0) for run in runs) / len(runs)
 
 
 def _cost_names(runs: Iterable[SourceData]) -> list[str]:

@@ -38,8 +38,9 @@ def p_text(p: float | None) -> str:
 
 
 def contrast(comparison: Comparison) -> str:
-    """What is compared with what, and the family's name."""
-    return f"{FAMILIES[comparison.family][0]} ({comparison.family})"
+    """What is compared with what, and the family's name where that does not say it."""
+    compared = FAMILIES[comparison.family][0]
+    return compared if comparison.family in compared else f"{compared} ({comparison.family})"
 
 
 def remarks(comparison: Comparison) -> list[str]:

@@ -73,12 +73,14 @@ def inspect_task(task: TaskConfig) -> TaskFacts:
 
 def _make_bare(task: TaskConfig, render_mode: str | None) -> Env:
     module, _, name = task.id.rpartition(":")
+    # Only where it is asked for: many environments take no such keyword.
+    rendering = {} if render_mode is None else {"render_mode": render_mode}
     try:
         return gymnasium.make(
             task.id,
             max_episode_steps=task.max_episode_steps,
             disable_env_checker=True,
-            render_mode=render_mode,
+            **rendering,
             **task.kwargs,
         )
     except UnregisteredEnv as error:
@@ -96,7 +98,7 @@ def _make_bare(task: TaskConfig, render_mode: str | None) -> Env:
 
 
 def _unknown_keyword(task: TaskConfig) -> str | None:
-    entry = gymnasium.spec(task.id).entry_point
+    entry = gymnasium.spec(task.id.rpartition(":")[2]).entry_point
     creator = gymnasium.envs.registration.load_env_creator(entry) if isinstance(entry, str) else entry
     if creator is None:
         return None

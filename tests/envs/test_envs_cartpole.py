@@ -10,6 +10,7 @@ import pytest
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from rl_transfer_envs.cartpole import INTEGRATORS, CartPole
 
 ID = "rl_transfer_envs:transfer/CartPole-v0"

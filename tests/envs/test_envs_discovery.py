@@ -9,9 +9,10 @@ import warnings
 import gymnasium
 import numpy as np
 import pytest
-import rl_transfer_envs
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils.env_checker import check_env
+
+import rl_transfer_envs
 from rl_transfer_envs._discovery import find_environments, plugin_names, register
 
 IDS = rl_transfer_envs.environment_ids()

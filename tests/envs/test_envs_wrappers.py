@@ -15,6 +15,7 @@ from gymnasium.utils.env_checker import check_env
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
 from rl_transfer_envs.wrappers import _wrapper_in, wrapper_class, wrapper_names
 from rl_transfer_envs.wrappers.observation_noise import ObservationNoise
 from rl_transfer_envs.wrappers.permute_actions import PermuteActions

@@ -103,6 +103,7 @@ def run_entries(store: Path, study: FakeStudy, pair: str) -> Iterator[dict[str, 
 
 def write_run(folder: Path, study: FakeStudy, name: str, level: float, seed: int) -> None:
     rng = np.random.default_rng([len(name), seed, *name.encode()])
+    level *= 1 + 0.1 * rng.normal()
     outcome = study.outcomes.get(name, "completed")
     steps = [2 * step for step in GRID] if "/source" in name else list(GRID)
     written = steps if outcome == "completed" else steps[: len(steps) // 2]

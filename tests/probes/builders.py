@@ -1,0 +1,168 @@
+"""Small learners, specifications and runs on probe environments, for the tests of several rooms."""
+
+import csv
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rl_transfer import seeds
+from rl_transfer.knowledge import Networks, write_networks
+from rl_transfer.learner import Learner, build_learner
+from rl_transfer.run.protocol import Progress, Run
+from rl_transfer.store import read_json, run_key, write_json, write_spec
+from rl_transfer.study import DQNConfig, LearnerConfig, Named, PPOConfig, RunSpec, SourceSpec, TaskConfig
+from rl_transfer.tasks import Charged, Meter, make
+
+WALK = TaskConfig(id="probes:Walk-v0")
+DIAL = TaskConfig(id="probes:Dial-v0")
+
+
+def ppo(**changes: Any) -> PPOConfig:
+    """A tiny PPO: 32 steps a rollout."""
+    small = {"n_envs": 2, "n_steps": 16, "batch_size": 16, "n_epochs": 2, "net_arch": [8], "learning_rate": 0.01}
+    return PPOConfig(algorithm="ppo", **small | changes)
+
+
+def dqn(**changes: Any) -> DQNConfig:
+    """A tiny DQN: 8 steps a rollout."""
+    small = {"n_envs": 2, "buffer_size": 100, "learning_starts": 10, "batch_size": 8, "train_freq": 4}
+    small |= {"target_update_interval": 20, "exploration_fraction": 0.5, "net_arch": [8], "learning_rate": 0.01}
+    return DQNConfig(algorithm="dqn", **small | changes)
+
+
+TINY = {"ppo": ppo, "dqn": dqn}
+
+
+def tiny(algorithm: str, **changes: Any) -> LearnerConfig:
+    """The tiny configuration of an algorithm; one without an entry above fails its tests."""
+    return TINY[algorithm](**changes)
+
+
+def learner(config: LearnerConfig, task: TaskConfig = WALK, *, seed: int = 0, **more: Any) -> Learner:
+    """A learner on charged environments."""
+    meter = Meter()
+    return build_learner(config, [lambda: Charged(make(task), meter)] * config.n_envs, meter, seed=seed, **more)
+
+
+def nothing(*_: object) -> None:
+    """Watch, and see nothing."""
+
+
+def train(learner: Learner, until: int, *, horizon: int | None = None, seed: int = 1, watch: Any = nothing) -> None:
+    """Train a learner for one segment."""
+    learner.train(until=until, horizon=until if horizon is None else horizon, seed=seed, watch=watch)
+
+
+def flat(networks: Networks) -> dict[str, np.ndarray]:
+    """All tensors by ``role/name``."""
+    return {f"{role}/{name}": array for role, tensors in networks.items() for name, array in tensors.items()}
+
+
+def as_bytes(networks: Networks) -> dict[str, bytes]:
+    """All tensors byte for byte."""
+    return {name: array.tobytes() for name, array in flat(networks).items()}
+
+
+def forward(networks: Networks, kind: str, observations: Any, activation: str = "tanh") -> np.ndarray:
+    """What a body and head compute, by NumPy alone: ``kind`` is policy or value."""
+    squash = {"tanh": np.tanh, "relu": lambda x: np.maximum(x, 0)}[activation]
+    body, head = networks[f"{kind}_body"], networks[f"{kind}_head"]
+    hidden = np.asarray(observations, np.float32)
+    for layer in sorted({int(name.split(".")[0]) for name in body}):
+        hidden = squash(hidden @ body[f"{layer}.weight"].T + body[f"{layer}.bias"])
+    return hidden @ head["weight"].T + head["bias"]
+
+
+def run_spec(config: LearnerConfig | None = None, **changes: Any) -> RunSpec:
+    """A target run of 128 steps in two segments on the walk."""
+    values: dict[str, Any] = {
+        "role": "target",
+        "task": WALK,
+        "task_digest": "0",
+        "learner": config or ppo(),
+        "grid": (0, 32, 64, 96, 128),
+        "episodes": 3,
+        "deterministic": True,
+        "segment_steps": 64,
+        "seed": 0,
+        "versions": {},
+    }
+    return RunSpec(**values | changes)
+
+
+def arm_spec(spec: RunSpec, source: Path, *methods: Any, scrambled: bool = False) -> RunSpec:
+    """The same run with methods and a source; a method is a name or a (name, settings) pair."""
+    named = [Named(name=m) if isinstance(m, str) else Named(name=m[0], settings=m[1]) for m in methods]
+    key = source.name.rpartition("-")[2]
+    values = {name: getattr(spec, name) for name in RunSpec.model_fields}
+    return RunSpec(**values | {"methods": named, "source": SourceSpec(key=key, scrambled=scrambled)})
+
+
+def folder_of(spec: RunSpec, root: Path) -> Path:
+    """A run's folder, with its specification in it."""
+    folder = root / f"seed{spec.seed}-{run_key(spec)}"
+    write_spec(folder, run_key(spec), spec)
+    return folder
+
+
+def carry_out(spec: RunSpec, root: Path, source: Path | None = None, on_progress: Any = nothing, **more: Any) -> Path:
+    """Carry out a run in this process; returns its folder."""
+    folder = folder_of(spec, root)
+    Run(spec, folder, source, on_progress).carry_out(**more)
+    return folder
+
+
+def handmade_source(root: Path, spec: RunSpec, networks: Networks) -> Path:
+    """A source folder as a finished run leaves it, from networks alone."""
+    folder = folder_of(spec, root)
+    write_networks(folder / "agent" / "networks.safetensors", networks)
+    write_json(folder / "costs.json", {"target_steps": 0})
+    return folder
+
+
+def initial_networks(spec: RunSpec) -> Networks:
+    """The networks that a run starts with."""
+    fresh = learner(spec.learner, spec.task, seed=seeds.integer(spec.role, spec.seed, "initial"))
+    fresh.close()
+    return fresh.networks()
+
+
+def outputs(folder: Path) -> dict[str, Any]:
+    """All that must be equal where two runs should be: everything measured, but the wall time."""
+    costs = read_json(folder / "costs.json")
+    del costs["wall_seconds"]
+    files = [path for path in (folder / "agent").glob("*") if path.suffix != ".zip"]
+    files += [folder / name for name in ("curve.csv", "transfer.csv", "retention.csv", "status.json")]
+    return {path.name: path.read_bytes() for path in files if path.exists()} | {"costs": costs}
+
+
+def curve(folder: Path) -> dict[int, list[float]]:
+    """Returns by step, in the order of the file."""
+    found: dict[int, list[float]] = {}
+    for row in csv.DictReader((folder / "curve.csv").open()):
+        found.setdefault(int(row["step"]), []).append(float(row["return"]))
+    return found
+
+
+def status(folder: Path) -> dict[str, Any]:
+    """The status file."""
+    return json.loads((folder / "status.json").read_text())
+
+
+class Interrupt:
+    """Kills a run, from its progress calls, at the first one at or after a step."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        self.armed = True
+
+    def __call__(self, progress: Progress) -> None:
+        if self.armed and progress.step >= self.step:
+            self.armed = False
+            raise KeyboardInterrupt
+
+
+source_spec = partial(run_spec, role="source")

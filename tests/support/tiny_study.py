@@ -1,0 +1,53 @@
+"""Tiny studies, carried out by real worker processes."""
+
+from pathlib import Path
+
+import yaml
+
+from rl_transfer import run_study
+
+TINY = {
+    "pairs": ["mine.yaml"],
+    "arms": {"fine_tune": {"methods": ["fine_tune"]}},
+    "seeds": 2,
+    "alpha": 0.5,
+}
+PAIR = {
+    "source": {"id": "transfer/CartPole-v0"},
+    "target": {"id": "transfer/CartPole-v0", "kwargs": {"masspole": 1.0}},
+    "learner": {"algorithm": "ppo", "n_envs": 2, "n_steps": 32, "batch_size": 32, "n_epochs": 2},
+    "budget": {"source": 128, "target": 128},
+    "evaluation": {"points": 3, "episodes": 2},
+    "score": {"random": 20.0, "reference": 500.0, "worst": 8.0},
+    "threshold_score": 0.8,
+    "source_threshold_return": 300.0,
+}
+
+
+class Recorder:
+    """An observer that remembers."""
+
+    def __init__(self):
+        self.begun, self.started, self.progress, self.ended = None, [], [], {}
+
+    def begin(self, **counts):
+        self.begun = counts
+
+    def run_started(self, run, steps):
+        self.started.append(run)
+
+    def run_progress(self, run, step, mean_return):
+        self.progress.append((run, step, mean_return))
+
+    def run_ended(self, run, outcome):
+        self.ended[run] = outcome
+
+
+def carry_out(folder: Path, *, pair=None, store=None, **study):
+    """Write a study and its pair into a folder and carry it out; returns the outcome and what was observed."""
+    folder.mkdir(exist_ok=True)
+    (folder / "mine.yaml").write_text(yaml.safe_dump(PAIR | (pair or {})))
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY | study))
+    recorder = Recorder()
+    outcome = run_study(folder / "tiny.yaml", store=store or folder / "runs", workers=2, observer=recorder)
+    return outcome, recorder
