@@ -34,9 +34,14 @@ class _Running:
     def trained(self) -> int:
         return 0 if self.first_step is None else self.step - self.first_step
 
-    def speed(self, now: float) -> float | None:
+    def cells(self, now: float) -> tuple[str, str, str]:
+        """Steps, last return and speed as text."""
         elapsed = now - self.first_time
-        return self.trained / elapsed if self.trained and elapsed > 0 else None
+        return (
+            f"{self.step}/{self.steps}",
+            "" if self.mean_return is None else f"{self.mean_return:.1f}",
+            f"{self.trained / elapsed:.0f}" if self.trained and elapsed > 0 else "",
+        )
 
 
 @dataclass
@@ -160,25 +165,16 @@ class LiveProgress:
     def _render(self) -> RenderableType:
         with self._lock:
             now, tally = self._clock(), self._tally
-            grid = Table.grid(padding=(0, 2, 0, 0))
-            grid.add_column(overflow="fold")
-            for _ in range(3):
-                grid.add_column(justify="right", no_wrap=True)
+            table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+            table.add_column("run", overflow="fold")
+            for title in ("steps", "last return", "steps/s"):
+                table.add_column(title, justify="right", no_wrap=True)
             for name, run in tally.running.items():
-                grid.add_row(Text(name), *_run_cells(run, now))
+                table.add_row(Text(name), *run.cells(now))
             whole = Table.grid(padding=(0, 2, 0, 0))
             whole.add_row(
                 ProgressBar(total=max(tally.steps, 1), completed=tally.steps - tally.steps_left, width=30),
                 f"{tally.ended}/{tally.runs} runs",
                 tally.time_left(now),
             )
-        return Group(grid, whole)
-
-
-def _run_cells(run: _Running, now: float) -> tuple[str, str, str]:
-    speed = run.speed(now)
-    return (
-        f"{run.step}/{run.steps}",
-        "" if run.mean_return is None else f"return {run.mean_return:.1f}",
-        "" if speed is None else f"{speed:.0f}/s",
-    )
+        return Group(table, whole)

@@ -51,7 +51,7 @@ def test_the_verdict_follows_from_the_run_folders(tiny):
         scores = []
         for file in sorted((folder / "runs/runs/mine" / arm).glob("*/curve.csv")):
             returns = {}
-            for row in csv.DictReader(file.open()):
+            for row in csv.DictReader(file.read_text().splitlines()):
                 returns.setdefault(int(row["step"]), []).append(float(row["return"]))
             curve = [np.mean(values) for values in returns.values()]
             score = (np.array(curve) - anchors["random"]) / (anchors["reference"] - anchors["random"])

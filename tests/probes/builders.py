@@ -142,7 +142,7 @@ def outputs(folder: Path) -> dict[str, Any]:
 def curve(folder: Path) -> dict[int, list[float]]:
     """Returns by step, in the order of the file."""
     found: dict[int, list[float]] = {}
-    for row in csv.DictReader((folder / "curve.csv").open()):
+    for row in csv.DictReader((folder / "curve.csv").read_text().splitlines()):
         found.setdefault(int(row["step"]), []).append(float(row["return"]))
     return found
 

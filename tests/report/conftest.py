@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def pair_entry(store: Path, study: FakeStudy, pair: str) -> dict[str, Any]:
 def run_entries(store: Path, study: FakeStudy, pair: str) -> Iterator[dict[str, Any]]:
     for arm, level in {"source": 450.0, **study.pairs[pair]}.items():
         for seed in range(study.seeds):
-            key = f"{abs(hash((pair, arm, seed))):012x}"[:12]
+            key = f"{crc32(f'{pair}/{arm}/{seed}'.encode()):012x}"
             path = f"runs/{pair}/{arm}/seed{seed}-{key}"
             entry = {"arm": arm, "seed": seed, "key": key, "path": path}
             if arm not in ("source", "scratch"):

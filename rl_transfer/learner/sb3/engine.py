@@ -111,7 +111,7 @@ class SB3Learner(Learner):
             raise ConfigError(f"{self.algorithm} has no replay buffer to put experience into")
         rows = replay.add_transitions(self._replay, transitions)
         self._rows_added += rows
-        return rows * self._replay.n_envs
+        return min(rows, self._replay.buffer_size) * self._replay.n_envs
 
     def act(self, observations: Any, *, deterministic: bool) -> NDArray[Any]:
         """Actions for a batch of observations."""
@@ -136,6 +136,8 @@ class SB3Learner(Learner):
     def train(self, *, until: int, horizon: int, seed: int, watch: Watch) -> None:
         """Train to ``until`` charged steps."""
         self._model.set_random_seed(seed)
+        # The library seeds the first environment and the action sampler alike: random actions would follow its draws.
+        self._model.action_space.seed(int(np.random.SeedSequence([seed, 1]).generate_state(1)[0]))
         rollouts = -(-(until - self.meter.steps) // self._config.rollout_steps)
         on_policy = self._replay is None
         try:
