@@ -3,7 +3,7 @@
 from math import comb
 
 from rl_transfer.errors import ConfigError
-from rl_transfer.learner import refuse_unsuitable_spaces
+from rl_transfer.learner import refuse_idle_learning, refuse_missing_device, refuse_unsuitable_spaces
 from rl_transfer.methods import build_methods
 from rl_transfer.stats import smallest_reachable_p
 from rl_transfer.study import LoadedPair, LoadedStudy
@@ -33,6 +33,18 @@ def check_seeds(study: LoadedStudy) -> None:
             file=study.file,
             key="seeds",
         )
+
+
+def check_device(study: LoadedStudy) -> None:
+    """Refuse a device that this machine does not have.
+
+    Raises:
+        ConfigError: Names the study file.
+    """
+    try:
+        refuse_missing_device(study.config.device)
+    except ConfigError as error:
+        raise _under(error, study.file) from error
 
 
 def check_tasks(pair: LoadedPair) -> tuple[TaskFacts, TaskFacts]:
@@ -90,6 +102,10 @@ def check_budget(study: LoadedStudy, pair: LoadedPair) -> list[str]:
                 file=pair.file,
                 key=f"budget.{name}",
             )
+        try:
+            refuse_idle_learning(config.learner, budget)
+        except ConfigError as error:
+            raise _under(error, pair.file, "learner") from error
         if budget < config.evaluation.points - 1:
             raise ConfigError(
                 f"{config.evaluation.points} points don't fit into {budget} steps",

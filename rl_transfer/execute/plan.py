@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from platform import python_version
 
-from rl_transfer.execute.check import check_budget, check_methods, check_seeds, check_tasks
+from rl_transfer.execute.check import check_budget, check_device, check_methods, check_seeds, check_tasks
 from rl_transfer.store import run_key
 from rl_transfer.study import (
     ArmConfig,
@@ -62,6 +62,7 @@ def plan_study(study: LoadedStudy) -> Plan:
         ConfigError: If the study can't be carried out or could not decide anything.
     """
     check_seeds(study)
+    check_device(study)
     runs: list[PlannedRun] = []
     notes: list[str] = []
     for pair in study.pairs:

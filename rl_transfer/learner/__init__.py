@@ -2,7 +2,13 @@
 
 from rl_transfer.learner.copying import copy_roles
 from rl_transfer.learner.interface import EnvFactory, Learner, build_learner
-from rl_transfer.learner.requirements import LOSS_PATHS, refuse_frozen_paths, refuse_unsuitable_spaces
+from rl_transfer.learner.requirements import (
+    LOSS_PATHS,
+    refuse_frozen_paths,
+    refuse_idle_learning,
+    refuse_missing_device,
+    refuse_unsuitable_spaces,
+)
 
 __all__ = [
     "LOSS_PATHS",
@@ -11,5 +17,7 @@ __all__ = [
     "build_learner",
     "copy_roles",
     "refuse_frozen_paths",
+    "refuse_idle_learning",
+    "refuse_missing_device",
     "refuse_unsuitable_spaces",
 ]

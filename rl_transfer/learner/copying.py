@@ -39,7 +39,7 @@ def copy_roles(
         if source[role].keys() != ours[role].keys():
             raise ConfigError(
                 f"the source's {role} has the tensors {', '.join(source[role]) or 'none'}, "
-                f"the target's {', '.join(ours[role]) or 'none'}: give both the same net_arch, or leave {role} out of roles",
+                f"the target's {', '.join(ours[role]) or 'none'}: give both the same net_arch or drop the role",
                 key="roles",
             )
     learner.load_networks({role: source[role] for role in roles})

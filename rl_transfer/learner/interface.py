@@ -87,6 +87,14 @@ class Learner(ABC):
         """
 
     @abstractmethod
+    def refuse_divergence(self) -> None:
+        """Look whether every parameter is a finite number.
+
+        Raises:
+            DivergedError: If one is not.
+        """
+
+    @abstractmethod
     def save_state(self, folder: Path, segment: int) -> None:
         """Write all that training needs to go on, given what earlier segments wrote to the folder."""
 

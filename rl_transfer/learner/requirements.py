@@ -7,6 +7,7 @@ from gymnasium import Space, spaces
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Role
+from rl_transfer.study import DQNConfig, LearnerConfig, PPOConfig
 
 LOSS_PATHS: dict[str, dict[str, tuple[Role, ...]]] = {
     "ppo": {"policy": ("policy_body", "policy_head"), "value": ("value_body", "value_head")},
@@ -30,6 +31,32 @@ def refuse_frozen_paths(algorithm: str, frozen: Collection[Role]) -> None:
         if set(roles) <= set(frozen):
             what = f"freezing {' and '.join(roles)} leaves {algorithm}'s {loss} loss nothing to train"
             raise ConfigError(f"{what}: thaw one of them", key="freeze")
+
+
+def refuse_idle_learning(config: LearnerConfig, budget_steps: int) -> None:
+    """Refuse settings with which nothing would ever be learned.
+
+    Raises:
+        ConfigError: Names the setting.
+    """
+    if isinstance(config, PPOConfig) and config.rollout_steps < 2:
+        raise ConfigError("ppo can't learn from rollouts of one step: raise n_steps", key="n_steps")
+    if isinstance(config, DQNConfig) and config.learning_starts >= budget_steps:
+        what = f"learning would start after {config.learning_starts} steps, the budget has {budget_steps}"
+        raise ConfigError(f"{what}: lower it", key="learning_starts")
+
+
+def refuse_missing_device(device: str) -> None:
+    """Refuse a device that this machine does not have.
+
+    Raises:
+        ConfigError: Says to take the CPU.
+    """
+    if device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ConfigError("torch sees no CUDA device on this machine: use device: cpu", key="device")
 
 
 def refuse_unsuitable_spaces(algorithm: str, observation_space: Space[Any], action_space: Space[Any]) -> None:

@@ -85,7 +85,8 @@ def _finding_rows(axes: Axes, lines: Sequence[str | Comparison], at_left: Transf
             _difference(axes, line, row)
         else:
             indent, size = (0.01, 10.5) if row == 0 else (0.03, 9.5)
-            axes.text(indent, row, line, transform=at_left, va="center", weight="bold", size=size)
+            ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+            axes.text(indent, row, line, transform=at_left, va="center", weight="bold", size=size, bbox=ground)
     labels = {row: contrast(line) for row, line in enumerate(lines) if isinstance(line, Comparison)}
     axes.set_yticks(list(labels), list(labels.values()))
 
@@ -149,7 +150,8 @@ def curves(pair: PairData, arm: str | None, name: str) -> str:
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         _return_axis(axes, pair)
-        figure.legend(loc="lower center", ncols=4, columnspacing=1.4, frameon=False)
+        columns = 4 if len(axes.get_legend_handles_labels()[0]) <= 4 else 3
+        figure.legend(loc="lower center", ncols=columns, columnspacing=1.4, frameon=False)
         return inline(figure, name)
 
 

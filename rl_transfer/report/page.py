@@ -1,6 +1,6 @@
 """The report of a study as one HTML file that needs nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,16 @@ from rl_transfer.analysis import Comparison, PairData, StudyResults
 from rl_transfer.report import sheets
 from rl_transfer.report.figures import curves, forest
 from rl_transfer.report.places import study_folder
-from rl_transfer.report.wording import FAMILIES, contrast, count, interval_text, p_text, remarks, signed
+from rl_transfer.report.wording import (
+    FAMILIES,
+    contrast,
+    count,
+    interval_text,
+    p_text,
+    remarks,
+    remarks_explained,
+    signed,
+)
 from rl_transfer.store import read_json, write_bytes
 
 _HERE = Path(__file__).parent
@@ -56,6 +65,8 @@ def _study(results: StudyResults) -> dict[str, Any]:
         "finished": sum(len(pair.runs) + len(pair.sources) for pair in data.pairs),
         "planned": sum(len(pair.entry.runs) for pair in data.pairs),
         "families": {family: FAMILIES[family] for family in families},
+        "remarks": remarks_explained(results.comparisons),
+        "levels": _levels(results.comparisons),
         "forest": Markup(forest(results.comparisons, data.manifest.margin)) if results.comparisons else "",
         "comparisons": results.comparisons,
         "sources": sheets.sources_sheet(data),
@@ -63,6 +74,16 @@ def _study(results: StudyResults) -> dict[str, Any]:
         "failures": sheets.failures_sheet(data),
         "total_cost": sheets.total_cost(data),
     }
+
+
+def _levels(comparisons: Sequence[Comparison]) -> list[str]:
+    """The level of each comparison and how it comes about; with the pairs where they differ."""
+    pairs: dict[str, list[str]] = {}
+    for comparison in comparisons:
+        text = f"{comparison.alpha:g} / {comparison.comparisons} = {comparison.level:.3g}"
+        if comparison.pair not in pairs.setdefault(text, []):
+            pairs[text].append(comparison.pair)
+    return list(pairs) if len(pairs) == 1 else [f"{text} on {', '.join(names)}" for text, names in pairs.items()]
 
 
 def _sources_missed(results: StudyResults) -> list[str]:

@@ -9,10 +9,17 @@ from rich.table import Table
 from rich.text import Text
 
 from rl_transfer.analysis import Comparison, StudyResults
-from rl_transfer.report.wording import contrast, interval_text, p_text, remarks, signed, what_would_decide
+from rl_transfer.report.wording import (
+    contrast,
+    interval_text,
+    p_text,
+    remarks,
+    remarks_explained,
+    signed,
+    what_would_decide,
+)
 
 STYLES = {"positive": "bold green", "negative": "bold red", "equivalent": "bold blue", "inconclusive": "yellow"}
-_FRAGILE = "fragile: the verdict would change if the arm's best run had failed."
 
 
 def verdict_table(results: StudyResults) -> Group:
@@ -77,5 +84,5 @@ def _notes(results: StudyResults) -> Iterator[Text]:
         f"+-{manifest.margin:g} are negligible.",
         style="dim",
     )
-    if any(comparison.fragile for comparison in results.comparisons):
-        yield Text(_FRAGILE, style="dim")
+    for word, meaning in remarks_explained(results.comparisons).items():
+        yield Text(f"{word}: {meaning}.", style="dim")

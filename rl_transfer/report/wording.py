@@ -1,5 +1,6 @@
 """Numbers and comparisons as people read them, the same in the terminal and in the report."""
 
+from collections.abc import Iterable
 from math import isfinite
 
 from rl_transfer.analysis import Comparison
@@ -16,6 +17,13 @@ FAMILIES = {
 }
 """By family: what is compared, for short and in words."""
 
+REMARKS = {
+    "negligible": "there is a difference, but it lies inside the margin",
+    "fragile": "the verdict would change if the arm's best run had failed",
+    "at the ceiling": "arm and baseline both end at the top of the scale, where nothing can be told apart",
+}
+"""What is said beside a verdict, and what it means."""
+
 
 def signed(number: float) -> str:
     """A difference in score, with its sign."""
@@ -26,6 +34,8 @@ def interval_text(interval: Interval | None) -> str:
     """An interval of differences; an end that the runs can't bound is infinite."""
     if interval is None:
         return "-"
+    if not isfinite(interval.low) and not isfinite(interval.high):
+        return "unbounded"
     low, high = (signed(end) if isfinite(end) else "-inf" if end < 0 else "+inf" for end in interval)
     return f"{low} to {high}"
 
@@ -45,8 +55,14 @@ def contrast(comparison: Comparison) -> str:
 
 def remarks(comparison: Comparison) -> list[str]:
     """What must be said beside a verdict."""
-    flags = {"negligible": comparison.negligible, "fragile": comparison.fragile, "at the ceiling": comparison.ceiling}
-    return [word for word, holds in flags.items() if holds]
+    holds = (comparison.negligible, comparison.fragile, comparison.ceiling)
+    return [word for word, held in zip(REMARKS, holds, strict=True) if held]
+
+
+def remarks_explained(comparisons: Iterable[Comparison]) -> dict[str, str]:
+    """The remarks that are made on any of some comparisons, and what they mean."""
+    made = {word for comparison in comparisons for word in remarks(comparison)}
+    return {word: meaning for word, meaning in REMARKS.items() if word in made}
 
 
 def what_would_decide(comparison: Comparison) -> str:

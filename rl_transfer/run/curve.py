@@ -37,9 +37,13 @@ class Curve:
         """Evaluate at all grid points below a step that are not measured yet.
 
         The next update uses steps up to ``step``: at every grid point below it the policy is the present one.
+
+        Raises:
+            DivergedError: If a point is due and the learner's parameters are not finite.
         """
         grid = self._spec.grid
         while self._measured < len(grid) and grid[self._measured] < step:
+            learner.refuse_divergence()
             point = grid[self._measured]
             episodes = play(self._spec, self._spec.task, learner, self._measured)
             results = zip(episodes.return_E.tolist(), episodes.length_E.tolist(), strict=True)

@@ -39,7 +39,7 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
             observation, info = self.env.reset(seed=seed, options=options)
         except Exception as error:
             raise EnvironmentFailedError(f"reset raised {type(error).__name__}: {error}") from error
-        self._refuse_non_finite(observation, 0.0)
+        self._refuse_unusable(observation, 0.0)
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
@@ -53,14 +53,21 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
         except Exception as error:
             raise EnvironmentFailedError(f"step {self.meter.steps} raised {type(error).__name__}: {error}") from error
         self.meter.steps += 1
-        self._refuse_non_finite(observation, reward)
+        self._refuse_unusable(observation, reward)
         return observation, reward, terminated, truncated, info
 
-    def _refuse_non_finite(self, observation: Any, reward: SupportsFloat) -> None:
-        parts = observation.values() if isinstance(observation, dict) else (observation,)
-        if not np.isfinite(float(reward)):
+    def _refuse_unusable(self, observation: Any, reward: SupportsFloat) -> None:
+        if not _is_finite(reward):
             raise EnvironmentFailedError(f"step {self.meter.steps} gave the reward {reward}")
-        if not all(np.isfinite(part).all() for part in parts):
+        parts = observation.values() if isinstance(observation, dict) else (observation,)
+        if not all(map(_is_finite, parts)):
             raise EnvironmentFailedError(
-                f"step {self.meter.steps} gave an observation with NaN or infinity: {observation}"
+                f"step {self.meter.steps} gave an observation that is not made of finite numbers: {observation}"
             )
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return bool(np.isfinite(value).all())
+    except TypeError:  # no number at all
+        return False

@@ -105,6 +105,22 @@ def test_budget_that_is_no_multiple_of_the_rollout_names_the_nearest(tmp_path):
     assert re.search(r"mine\.yaml.*budget\.target.*1280 or 1344", message)
 
 
+@pytest.mark.parametrize(
+    ("learner", "key"),
+    [
+        ({"algorithm": "ppo", "n_steps": 1}, "learner.n_steps"),
+        ({"algorithm": "dqn", "learning_starts": 700}, "learner.learning_starts"),
+    ],
+)
+def test_a_learner_that_would_never_learn_is_refused(tmp_path, learner, key):
+    assert f"mine.yaml: {key}: " in refused(tmp_path, learner=learner)
+
+
+def test_a_missing_device_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert re.search(r"device: torch sees no CUDA device.*device: cpu", refused(tmp_path, "device=cuda"))
+
+
 def test_more_points_than_steps_is_refused(tmp_path):
     learner = PAIR["learner"] | {"n_envs": 1, "n_steps": 4, "batch_size": 4}
     message = refused(tmp_path, learner=learner, budget={"source": 640, "target": 8}, evaluation={"points": 20})

@@ -194,8 +194,8 @@ class SB3Learner(Learner):
         for earlier in range(segment + 1):
             state = _read_state(folder / f"learner-{earlier:04d}.pt")
             if self._replay is not None:
-                with np.load(folder / f"replay-{earlier:04d}.npz", allow_pickle=False) as rows:
-                    replay.put_rows(self._replay, dict(rows), before=state["rows_before"], added=state["rows_added"])
+                rows = _read_rows(folder / f"replay-{earlier:04d}.npz")
+                replay.put_rows(self._replay, rows, before=state["rows_before"], added=state["rows_added"])
         self._model.set_parameters(state["parameters"], exact_match=True, device=self._model.device)
         for name, value in state["counters"].items():
             setattr(self._model, name, value)
@@ -245,6 +245,15 @@ class _Conductor(BaseCallback):
 
 def _monitored(factory: EnvFactory) -> EnvFactory:
     return lambda: Monitor(factory())
+
+
+def _read_rows(path: Path) -> replay.Rows:
+    try:
+        # From memory: of a damaged file NumPy would leave the handle open.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+            return dict(arrays)
+    except Exception as error:
+        raise StoreError(f"{path}: the checkpoint can't be read: {error}") from error
 
 
 def _read_state(path: Path) -> dict[str, Any]:
