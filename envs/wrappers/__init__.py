@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import gymnasium
+
 from rl_transfer_envs._discovery import plugin_names
 
 __all__ = ["wrapper_class", "wrapper_names"]

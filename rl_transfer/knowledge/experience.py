@@ -1,7 +1,6 @@
 """Experience: the transitions that an off-policy agent has in its replay buffer."""
 
 import io
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -64,10 +63,15 @@ class Transitions:
         """Read what :meth:`write` wrote; pickled objects are refused.
 
         Raises:
-            StoreError: If the file is missing or damaged.
+            StoreError: If the file is missing or damaged, or holds numbers that are not finite.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return Transitions(*(arrays[field.name] for field in fields(Transitions)))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            # The handle is ours: NumPy leaves its own open when a file is damaged.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                found = {field.name: arrays[field.name] for field in fields(Transitions)}
+            for name, array in found.items():
+                if not np.isfinite(array).all():
+                    raise ValueError(f"{name} holds NaN or infinity")
+            return Transitions(**found)
+        except Exception as error:  # a damaged file makes NumPy raise almost anything
             raise StoreError(f"{path}: can't be read as transitions: {error}") from error

@@ -57,12 +57,12 @@ def read_networks(path: Path) -> Networks:
     """
     try:
         tensors = load(path.read_bytes())
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise StoreError(f"{path}: can't be read as safetensors: {error}") from error
     networks: dict[Role, dict[str, NDArray[Any]]] = {role: {} for role in ROLES}
     for key, array in tensors.items():
         role, _, name = key.partition("/")
-        if role not in networks:
+        if role not in networks or not name:
             raise StoreError(f"{path}: tensor {key!r} has no known role")
         if not np.isfinite(array).all():
             raise StoreError(f"{path}: tensor {key!r} holds NaN or infinity")

@@ -34,8 +34,9 @@ def write_tensorboard(store: Path, results: StudyResults) -> Path:
     """Gather a study's curves for TensorBoard; what was there before is replaced as a whole.
 
     The folder holds, by pair and arm, a link to the events of every run of the study (the runs lie elsewhere, since
-    studies share them): ``PAIR/ARM/seedN``. The mean curve of each arm from step 0 on is the run ``PAIR/_mean/ARM``
-    with the tags ``score/mean`` and ``return/mean``. The run ``study`` holds the verdicts as a text.
+    studies share them): ``PAIR/ARM/seedN``. The mean curves of each arm from step 0 on are the run ``_mean/ARM`` with
+    the tags ``score/PAIR`` and ``return/PAIR``: one chart a pair, one colour an arm. The run ``study`` holds the
+    verdicts as a text.
 
     Args:
         store: The store's folder.
@@ -51,8 +52,8 @@ def write_tensorboard(store: Path, results: StudyResults) -> Path:
     with _replacing(folder) as fresh:
         for pair in results.data.pairs:
             _link_runs(Store(store), pair, fresh / checked_name(pair.name))
-            for arm in arms_of(pair):
-                _write_mean(pair, arm, fresh / pair.name / MEANS / checked_name(arm))
+        for arm in dict.fromkeys(arm for pair in results.data.pairs for arm in arms_of(pair)):
+            _write_means(results.data.pairs, arm, fresh / MEANS / checked_name(arm))
         _write_verdicts(results, fresh / "study")
     return folder
 
@@ -85,17 +86,15 @@ def _link_runs(store: Store, pair: PairData, folder: Path) -> None:
             link.symlink_to(os.path.relpath(events.resolve(), link.parent.resolve()), target_is_directory=True)
 
 
-def _write_mean(pair: PairData, arm: str, folder: Path) -> None:
-    runs = pair.of_arm(arm)
-    if not runs:
-        return
-    means = {
-        "score/mean": np.mean([run.score_T for run in runs], axis=0),
-        "return/mean": np.mean([run.return_T for run in runs], axis=0),
-    }
+def _write_means(pairs: Sequence[PairData], arm: str, folder: Path) -> None:
     with _writer(folder) as write:
-        for place, step in enumerate(pair.entry.grid):
-            write(step, [Value(tag=tag, simple_value=float(mean_T[place])) for tag, mean_T in means.items()])
+        for pair in pairs:
+            if runs := pair.of_arm(arm):
+                score_T = np.mean([run.score_T for run in runs], axis=0)
+                return_T = np.mean([run.return_T for run in runs], axis=0)
+                for step, score, return_ in zip(pair.entry.grid, score_T, return_T, strict=True):
+                    values = {f"score/{pair.name}": score, f"return/{pair.name}": return_}
+                    write(step, [Value(tag=tag, simple_value=float(value)) for tag, value in values.items()])
 
 
 def _write_verdicts(results: StudyResults, folder: Path) -> None:

@@ -131,9 +131,11 @@ def settings_sheet(pair: PairData, written: Mapping[str, Any]) -> Sheet:
         written: The pair as the study's file has it; tasks and learner are there if rl_transfer wrote it.
     """
     entry, anchors = pair.entry, pair.entry.score
-    rows = [[title, _compact(written[key])] for title, key in _WRITTEN.items() if key in written]
+    known = {"learner": entry.algorithm, **written}
+    rows = [[title, _compact(known[key])] for title, key in _WRITTEN.items() if key in known]
+    if "source_steps" in written:
+        rows.append(["source steps", f"{written['source_steps']:,}"])
     rows += [
-        ["algorithm", entry.algorithm],
         ["target steps", f"{entry.target_steps:,}"],
         ["evaluation", f"{entry.episodes} episodes at each of {len(entry.grid)} points, step 0 included"],
         ["score", f"0 at return {anchors.random:g}, 1 at {anchors.reference:g}, floored at {anchors.worst:g}"],
@@ -143,14 +145,18 @@ def settings_sheet(pair: PairData, written: Mapping[str, Any]) -> Sheet:
     return Sheet(["setting", "value"], rows, words=2)
 
 
-_WRITTEN = {"source task": "source", "target task": "target", "learner": "learner", "source steps": "source_steps"}
+_WRITTEN = {"source task": "source", "target task": "target", "learner": "learner"}
 
 
 def _compact(value: Any) -> str:
-    """A setting as short text; what is empty is left out."""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_compact(item)}" for key, item in value.items() if item not in (None, {}, [], ""))
-    return value if isinstance(value, str) else json.dumps(value)
+    """A setting as short text: what it is first, then what is not empty."""
+    if not isinstance(value, Mapping):
+        return value if isinstance(value, str) else json.dumps(value)
+    head = [str(value[key]) for key in ("name", "id", "algorithm") if key in value]
+    rest = {key: item for key, item in value.items() if key not in ("name", "id", "algorithm")}
+    return ", ".join(
+        head + [f"{key}: {_compact(item)}" for key, item in rest.items() if item not in (None, {}, [], "")]
+    )
 
 
 def one_checkpoint(pair: PairData) -> Iterator[str]:

@@ -74,18 +74,21 @@ class Store:
         if not marker.exists():
             write_json(marker, {"format": FORMAT})
         found = read_json(marker)
-        if found.get("format") != FORMAT:
-            raise StoreError(
-                f"{marker}: format {found.get('format')!r}, this release reads {FORMAT}: use another --store"
-            )
-        self.lock("x").parent.mkdir(parents=True, exist_ok=True)
+        form = found.get("format") if isinstance(found, dict) else None
+        if form != FORMAT:
+            raise StoreError(f"{marker}: format {form!r}, this release reads {FORMAT}: use another --store")
+        locks = self.lock("x").parent
+        try:
+            locks.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{locks}: can't be made ({error.strerror}): choose another --store") from error
 
     def index(self) -> dict[str, Path]:
-        """All run folders by key."""
+        """All run folders by key; one without a specification (killed while it was made) is none."""
         found = {}
-        for folder in sorted(self.runs.glob("*/*/seed*")):
-            if match := _RUN_FOLDER.match(folder.name):
-                found[match["key"]] = folder
+        for path in sorted(self.runs.glob("*/*/seed*/spec.json")):
+            if match := _RUN_FOLDER.match(path.parent.name):
+                found[match["key"]] = path.parent
         return found
 
     def run_folder(self, pair: str, arm: str, seed: int, key: str) -> Path:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
-import rl_transfer_envs.wrappers
 from gymnasium.error import Error as GymnasiumError
 from gymnasium.error import UnregisteredEnv
 
+import rl_transfer_envs.wrappers
 from rl_transfer.errors import ConfigError, nearest
 from rl_transfer.study import Named, TaskConfig
 

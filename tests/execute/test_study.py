@@ -10,14 +10,9 @@ import time
 
 import numpy as np
 import pytest
-from tiny_study import PAIR, carry_out
+from tiny_study import PAIR, carry_out, curves
 
 pytestmark = pytest.mark.xdist_group("tiny")
-CURVES = "runs/*/*/*/curve.csv"
-
-
-def curves(store):
-    return {path.parent.relative_to(store).as_posix(): path.read_bytes() for path in sorted(store.glob(CURVES))}
 
 
 def test_a_study_leaves_verdicts_curves_report_and_events(tiny):

@@ -34,8 +34,8 @@ def test_mean_curves_overlay_from_step_0(build):
     assert folder == store / "studies" / "quick" / "tensorboard"
     for pair in results.data.pairs:
         for arm in ("scratch", "fine_tune", "fine_tune.placebo"):
-            for tag, attribute in (("score/mean", "score_T"), ("return/mean", "return_T")):
-                points = scalars(folder / pair.name / "_mean" / arm, tag)
+            for tag, attribute in ((f"score/{pair.name}", "score_T"), (f"return/{pair.name}", "return_T")):
+                points = scalars(folder / "_mean" / arm, tag)
                 mean_T = np.mean([getattr(run, attribute) for run in pair.of_arm(arm)], axis=0)
                 assert [step for step, _ in points] == list(pair.entry.grid)
                 assert [value for _, value in points] == pytest.approx(mean_T.tolist(), rel=1e-6)
@@ -64,7 +64,7 @@ def test_runs_without_events_are_left_out(build):
     store, results = build(events=False)
     folder = write_tensorboard(store, results)
     assert not list(folder.glob("*/*/seed*"))
-    assert scalars(folder / "cartpole_reversed" / "_mean" / "scratch", "score/mean")
+    assert scalars(folder / "_mean" / "scratch", "score/cartpole_reversed")
 
 
 def test_rewriting_replaces_and_spares_the_runs(build):
@@ -74,8 +74,8 @@ def test_rewriting_replaces_and_spares_the_runs(build):
         left_out=(), pairs={"cartpole_reversed": {"scratch": 350.0, "fine_tune": 9.0}}, arms={"fine_tune": {}}
     )
     folder = write_tensorboard(store, fewer)
-    assert sorted(path.name for path in folder.iterdir()) == ["cartpole_reversed", "study"]
-    assert len(list((folder / "cartpole_reversed" / "_mean" / "scratch").iterdir())) == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["_mean", "cartpole_reversed", "study"]
+    assert len(list((folder / "_mean" / "scratch").iterdir())) == 1
     assert sorted(path.name for path in folder.parent.iterdir()) == [
         "curves.csv",
         "study.json",
@@ -125,12 +125,12 @@ def test_tensorboard_shows_it_all(build, tmp_path):
     with (tmp_path / "log.txt").open("w") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
         try:
             base = f"http://localhost:{port}/data/plugin/scalars"
-            wanted = {f"cartpole_reversed/_mean/{arm}" for arm in ("scratch", "fine_tune", "fine_tune.placebo")}
+            wanted = {f"_mean/{arm}" for arm in ("scratch", "fine_tune", "fine_tune.placebo")}
             wanted |= {"cartpole_heavy_pole/source/seed4", "cartpole_heavy_pole/fine_tune/seed0"}
             tags = wait_for(f"{base}/tags", wanted)
-            assert len(tags) == 40 + 6
+            assert len(tags) == 40 + 3
             for run in wanted:
-                tag = "score/mean" if "_mean" in run else "eval/mean_return"
+                tag = "score/cartpole_reversed" if "_mean" in run else "eval/mean_return"
                 assert tag in tags[run]
                 query = urllib.parse.urlencode({"run": run, "tag": tag})
                 points = fetch(f"{base}/scalars?{query}")

@@ -43,11 +43,21 @@ class Recorder:
         self.ended[run] = outcome
 
 
-def carry_out(folder: Path, *, pair=None, store=None, **study):
-    """Write a study and its pair into a folder and carry it out; returns the outcome and what was observed."""
+def write_study(folder: Path, *, pair=None, **study):
+    """Write a study and its pair into a folder; returns the study's file."""
     folder.mkdir(exist_ok=True)
     (folder / "mine.yaml").write_text(yaml.safe_dump(PAIR | (pair or {})))
     (folder / "tiny.yaml").write_text(yaml.safe_dump(TINY | study))
+    return folder / "tiny.yaml"
+
+
+def carry_out(folder: Path, *, store=None, **study):
+    """Write a study and carry it out; returns the outcome and what was observed."""
     recorder = Recorder()
-    outcome = run_study(folder / "tiny.yaml", store=store or folder / "runs", workers=2, observer=recorder)
+    outcome = run_study(write_study(folder, **study), store=store or folder / "runs", workers=2, observer=recorder)
     return outcome, recorder
+
+
+def curves(store: Path) -> dict[str, bytes]:
+    """The curves in a store, byte for byte, by run."""
+    return {file.parent.relative_to(store).as_posix(): file.read_bytes() for file in store.glob("runs/*/*/*/curve.csv")}

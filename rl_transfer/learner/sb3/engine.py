@@ -249,8 +249,8 @@ def _monitored(factory: EnvFactory) -> EnvFactory:
 
 def _read_rows(path: Path) -> replay.Rows:
     try:
-        # From memory: of a damaged file NumPy would leave the handle open.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+        # The handle is ours: NumPy leaves its own open when a file is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
     except Exception as error:
         raise StoreError(f"{path}: the checkpoint can't be read: {error}") from error

@@ -1,0 +1,171 @@
+"""Networks by role on disk and scrambled."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from rl_transfer.errors import StoreError
+from rl_transfer.knowledge import ROLES, read_knowledge, read_networks, scramble_networks, write_networks
+from safetensors.numpy import save_file
+
+FLOATS = st.floats(-1e6, 1e6, width=32)
+ARRAYS = hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=5), elements=FLOATS)
+NAMES = st.text("abc.0123", min_size=1, max_size=8)
+NETWORKS = st.fixed_dictionaries({role: st.dictionaries(NAMES, ARRAYS, max_size=3) for role in ROLES})
+
+
+class Payload:
+    """Pickled, it makes a folder when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def empty():
+    return {role: {} for role in ROLES}
+
+
+def one(array, role="value_body", name="0.weight"):
+    return empty() | {role: {name: array}}
+
+
+def same(ours, theirs):
+    assert {role: list(tensors) for role, tensors in ours.items()} == {
+        role: sorted(tensors) for role, tensors in theirs.items()
+    }
+    for role in ROLES:
+        for name, array in theirs[role].items():
+            found = ours[role][name]
+            assert (found.dtype, found.shape, found.tobytes()) == (array.dtype, array.shape, array.tobytes())
+
+
+@settings(max_examples=50, deadline=None)
+@given(networks=NETWORKS)
+def test_what_is_written_is_read(tmp_path_factory, networks):
+    path = tmp_path_factory.mktemp("networks") / "networks.safetensors"
+    write_networks(path, networks)
+    found = read_networks(path)
+    same({role: {name: found[role][name] for name in sorted(found[role])} for role in ROLES}, networks)
+
+
+def test_the_file_does_not_depend_on_memory_layout(tmp_path):
+    array = np.arange(6, dtype=np.float32).reshape(2, 3)
+    write_networks(tmp_path / "a", one(array))
+    write_networks(tmp_path / "b", one(np.asfortranarray(array)))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+class TestDamagedFiles:
+    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+    def test_numbers_that_are_not_finite(self, tmp_path, value):
+        write_networks(tmp_path / "n", one(np.array([1.0, value], np.float32)))
+        with pytest.raises(StoreError, match=r"value_body/0\.weight.*NaN"):
+            read_networks(tmp_path / "n")
+
+    @pytest.mark.parametrize("key", ["weight", "body/weight", "/weight", "value_body"])
+    def test_unknown_roles(self, tmp_path, key):
+        save_file({key: np.zeros(2, np.float32)}, tmp_path / "n")
+        with pytest.raises(StoreError, match="no known role"):
+            read_networks(tmp_path / "n")
+
+    def test_a_missing_file_is_named(self, tmp_path):
+        with pytest.raises(StoreError, match=r"gone\.safetensors"):
+            read_networks(tmp_path / "gone.safetensors")
+
+    def test_a_folder_in_its_place(self, tmp_path):
+        with pytest.raises(StoreError):
+            read_networks(tmp_path)
+
+    def test_a_pickle_is_not_executed(self, tmp_path):
+        (tmp_path / "n").write_bytes(pickle.dumps(Payload(tmp_path / "executed")))
+        with pytest.raises(StoreError):
+            read_networks(tmp_path / "n")
+        assert not (tmp_path / "executed").exists()
+
+    def test_a_kind_of_number_that_numpy_lacks(self, tmp_path):
+        header = b'{"value_body/w":{"dtype":"F8_E4M3","shape":[2],"data_offsets":[0,2]}}'
+        (tmp_path / "n").write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0")
+        with pytest.raises(StoreError):
+            read_networks(tmp_path / "n")
+
+    @settings(max_examples=100, deadline=None)
+    @given(data=st.data())
+    def test_any_damage_is_an_error_or_harmless(self, tmp_path_factory, data):
+        path = tmp_path_factory.mktemp("networks") / "n"
+        write_networks(path, one(np.arange(6, dtype=np.float32).reshape(2, 3)))
+        content = bytearray(path.read_bytes())
+        for _ in range(data.draw(st.integers(1, 4))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+        path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+        try:
+            found = read_networks(path)
+        except StoreError:
+            return
+        assert all(np.isfinite(array).all() for tensors in found.values() for array in tensors.values())
+
+
+class TestScrambling:
+    @settings(max_examples=50, deadline=None)
+    @given(networks=NETWORKS, seed=st.integers(0, 2**32 - 1))
+    def test_names_shapes_and_values_stay(self, networks, seed):
+        scrambled = scramble_networks(networks, empty(), np.random.default_rng(seed))
+        assert tuple(scrambled) == ROLES
+        for role, tensors in networks.items():
+            assert scrambled[role].keys() == tensors.keys()
+            for name, array in tensors.items():
+                found = scrambled[role][name]
+                assert (found.shape, found.dtype) == (array.shape, array.dtype)
+                if array.size > 1:
+                    assert np.array_equal(np.sort(found, axis=None), np.sort(array, axis=None))
+
+    def test_every_tensor_changes_and_the_source_does_not(self):
+        networks = {role: {"w": np.arange(12, dtype=np.float32).reshape(3, 4)} for role in ROLES}
+        before = {role: networks[role]["w"].copy() for role in ROLES}
+        scrambled = scramble_networks(networks, empty(), np.random.default_rng(0))
+        orders = {scrambled[role]["w"].tobytes() for role in ROLES}
+        assert len(orders) == len(ROLES)  # each its own permutation
+        assert all(not np.array_equal(scrambled[role]["w"], before[role]) for role in ROLES)
+        assert all(np.array_equal(networks[role]["w"], before[role]) for role in ROLES)
+
+    def test_values_move_between_rows_too(self):
+        scrambled = scramble_networks(one(np.repeat(np.arange(8.0), 8).reshape(8, 8)), empty(), np.random.default_rng(0))
+        assert all(len(set(row)) > 1 for row in scrambled["value_body"]["0.weight"])
+
+    def test_one_element_takes_the_initial_value(self):
+        source, initial = one(np.array([7.0], np.float32)), one(np.array([0.5], np.float32))
+        scrambled = scramble_networks(source, initial, np.random.default_rng(0))
+        assert scrambled["value_body"]["0.weight"].tolist() == [0.5]
+        scrambled["value_body"]["0.weight"][0] = 9  # a copy
+        assert initial["value_body"]["0.weight"].tolist() == [0.5]
+
+    def test_one_element_without_an_initial_value_keeps_nothing_of_the_source(self):
+        scrambled = scramble_networks(one(np.array([7.0], np.float32)), empty(), np.random.default_rng(0))
+        assert scrambled["value_body"]["0.weight"].tolist() == [0.0]
+
+    def test_the_generator_determines_it(self):
+        networks = one(np.arange(100.0))
+        first, again, other = (
+            scramble_networks(networks, empty(), np.random.default_rng(seed))["value_body"]["0.weight"].tolist()
+            for seed in (1, 1, 2)
+        )
+        assert first == again != other
+
+
+class TestKnowledge:
+    def test_only_what_is_needed_is_read(self, tmp_path):
+        write_networks(tmp_path / "networks.safetensors", one(np.ones(2, np.float32)))
+        found = read_knowledge(tmp_path, frozenset({"networks"}), origin="here")
+        assert (found.origin, found.experience) == ("here", None)
+        assert found.networks["value_body"]["0.weight"].tolist() == [1.0, 1.0]
+        assert read_knowledge(tmp_path, frozenset(), origin="here").networks is None
+
+    def test_missing_experience_is_named(self, tmp_path):
+        with pytest.raises(StoreError, match=r"experience\.npz"):
+            read_knowledge(tmp_path, frozenset({"experience"}), origin="here")
