@@ -60,7 +60,7 @@ def read_networks(path: Path) -> Networks:
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise StoreError(f"{path}: can't be read as safetensors: {error}") from error
     networks: dict[Role, dict[str, NDArray[Any]]] = {role: {} for role in ROLES}
-    for key, array in tensors.items():
+    for key, array in sorted(tensors.items()):  # safetensors gives them in a new order at every call
         role, _, name = key.partition("/")
         if role not in networks or not name:
             raise StoreError(f"{path}: tensor {key!r} has no known role")

@@ -28,7 +28,8 @@ def scramble_networks(networks: Networks, initial: Networks, generator: np.rando
         return generator.permutation(array.ravel()).reshape(array.shape)
 
     return {
-        role: {name: scrambled(array, initial[role].get(name)) for name, array in networks[role].items()}
+        # Sorted, so that what each tensor draws does not depend on the order in which a file lists them.
+        role: {name: scrambled(array, initial[role].get(name)) for name, array in sorted(networks[role].items())}
         for role in ROLES
     }
 

@@ -70,8 +70,8 @@ class Run:
         try:
             while self._meter.steps < self.spec.budget_steps:
                 self._train_segment(learner, state, curve)
+                learner.close()  # first: the checkpoint counts its log file as complete
                 state = self._save(learner, state, curve)
-                learner.close()
                 if state.segment == stop_after_segment:
                     return
                 learner = self._restore(state)

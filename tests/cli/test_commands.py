@@ -55,7 +55,7 @@ def test_an_unknown_command_or_option_is_exit_code_2(capsys):
 def test_check_lists_runs_cost_and_whether_seeds_can_decide(tmp_path, capsys):
     assert main(["check", "quickstart", "--store", str(tmp_path / "runs")]) == 0
     out = capsys.readouterr().out
-    assert "35 runs to train, 819,200 environment steps (5 runs are shared between pairs)" in out
+    assert "35 runs to train, 640,000 environment steps (5 runs are shared between pairs)" in out
     assert "can reach p = 0.0079; the level is 0.05" in out
     assert not (tmp_path / "runs").exists()
 

@@ -38,10 +38,7 @@ def test_kills_at_random_moments_change_no_byte(tmp_path, algorithm):
     moments = random.Random(0)
     kills = 0
     while kills < KILLS:
-        command = [sys.executable, "-m", "rl_transfer.cli", "run", str(file), "--store", str(store)]
-        program = subprocess.Popen(
-            command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        program = subprocess.Popen(command, start_new_session=True, **silent)
         try:
             program.wait(timeout=moments.uniform(3, 12))
             break

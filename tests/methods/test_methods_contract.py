@@ -1,0 +1,126 @@
+"""One battery over every method that discovery finds and every algorithm that it names."""
+
+import re
+from dataclasses import fields
+
+import pytest
+from builders import TINY, arm_spec, carry_out, folder_of, outputs, run_spec, source_spec, tiny
+from rl_transfer.errors import ConfigError
+from rl_transfer.learner import LOSS_PATHS
+from rl_transfer.methods import Method, build_methods, method_class, method_names
+from rl_transfer.run.protocol import Run
+from rl_transfer.study import Named
+
+ZERO = {
+    # Settings with which a method must change nothing at all; each of a method's entries is tried.
+    "fine_tune": [{"roles": []}],
+    "replay": [{"transitions": 0}],
+}
+STRONG = {
+    # Settings with which it must change something, where its defaults need more than a tiny source has.
+}
+METHODS = method_names()
+PAIRS = [(name, algorithm) for name in METHODS for algorithm in method_class(name).algorithms]
+ZEROS = [(name, algorithm, index) for name, algorithm in PAIRS for index in range(len(ZERO.get(name, [None])))]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A source run and a scratch run of each algorithm that some method names."""
+    root = tmp_path_factory.mktemp("finished")
+    algorithms = sorted({algorithm for _, algorithm in PAIRS})
+    return {name: (carry_out(source_spec(tiny(name)), root), carry_out(run_spec(tiny(name)), root)) for name in algorithms}
+
+
+def test_there_are_methods():
+    assert {"fine_tune", "replay"} <= set(METHODS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+class TestEveryMethod:
+    def test_it_is_constructible_without_settings(self, name):
+        assert isinstance(method_class(name)(), Method)
+
+    def test_it_can_not_be_changed(self, name):
+        method = method_class(name)()
+        for field in fields(method):
+            with pytest.raises(AttributeError):
+                setattr(method, field.name, None)
+
+    def test_its_docstring_cites_a_source_and_describes_every_setting(self, name):
+        text = method_class(name).__doc__
+        assert re.search(r"\b(19|20)\d\d\b", text), "a year"
+        for field in fields(method_class(name)):
+            assert f"{field.name}:" in text, field.name
+
+    def test_it_names_its_needs_and_algorithms(self, name):
+        cls = method_class(name)
+        assert cls.needs
+        assert set(cls.algorithms) <= set(LOSS_PATHS)
+        assert cls.algorithms
+        assert set(cls.algorithms) <= set(TINY), "give the algorithm a tiny configuration in builders.py"
+
+    def test_a_misspelt_setting_names_the_nearest(self, name):
+        setting = fields(method_class(name))[0].name
+        wrong = setting[:-1] + "_" + setting[-1]
+        with pytest.raises(ConfigError, match=f"no setting '{wrong}'; did you mean '{setting}'") as caught:
+            build_methods([Named(name=name, settings={wrong: 1})], method_class(name).algorithms[0])
+        assert caught.value.key == f"0.{name}.{wrong}"
+
+    def test_a_setting_of_a_wrong_type_is_named(self, name):
+        setting = fields(method_class(name))[0].name
+        with pytest.raises(ConfigError) as caught:
+            build_methods([Named(name=name, settings={setting: {"a": "mapping"}})], method_class(name).algorithms[0])
+        assert caught.value.key == f"0.{name}.{setting}"
+
+    def test_it_has_settings_of_zero_strength(self, name):
+        assert ZERO.get(name), f"say in ZERO with which settings {name} changes nothing"
+
+    def test_it_is_refused_for_other_algorithms_before_training(self, name, tmp_path):
+        for algorithm in set(LOSS_PATHS) - set(method_class(name).algorithms):
+            spec = arm_spec(run_spec(tiny(algorithm)), tmp_path / "seed0-0123456789ab", name)
+            with pytest.raises(ConfigError, match=f"{name} is not defined for {algorithm}, only for"):
+                Run(spec, folder_of(spec, tmp_path), None, print)
+
+
+@pytest.mark.parametrize(("name", "algorithm"), PAIRS)
+class TestEveryMethodWithEveryAlgorithm:
+    def test_it_runs_changes_something_and_its_placebo_something_else(self, name, algorithm, finished, tmp_path):
+        source, scratch = finished[algorithm]
+        method = (name, STRONG.get(name, {}))
+        arm = carry_out(arm_spec(run_spec(tiny(algorithm)), source, method), tmp_path, source)
+        placebo = carry_out(arm_spec(run_spec(tiny(algorithm)), source, method, scrambled=True), tmp_path, source)
+        results = [outputs(folder)["networks.safetensors"] for folder in (arm, placebo, scratch)]
+        assert len(set(results)) == 3
+        assert (arm / "transfer.csv").exists()
+
+
+@pytest.mark.parametrize(("name", "algorithm", "index"), ZEROS)
+@pytest.mark.parametrize("scrambled", [False, True], ids=["arm", "placebo"])
+def test_zero_strength_is_scratch_byte_for_byte(name, algorithm, index, scrambled, finished, tmp_path):
+    source, scratch = finished[algorithm]
+    spec = arm_spec(run_spec(tiny(algorithm)), source, (name, ZERO[name][index]), scrambled=scrambled)
+    ours, theirs = outputs(carry_out(spec, tmp_path, source)), outputs(scratch)
+    for file in ("curve.csv", "networks.safetensors", "status.json"):
+        assert ours[file] == theirs[file], file
+    for count in ("target_steps", "gradient_steps"):
+        assert ours["costs"][count] == theirs["costs"][count]
+
+
+class TestBuilding:
+    def test_an_unknown_method_names_the_nearest(self):
+        with pytest.raises(ConfigError, match="no method is called 'fine_tuen'; did you mean 'fine_tune'") as caught:
+            build_methods([Named(name="replay"), Named(name="fine_tuen")], "dqn")
+        assert caught.value.key == "1.fine_tuen"
+
+    @pytest.mark.parametrize("name", ["_method", "_discovery", "__init__", "", "fine_tune.FineTune"])
+    def test_helpers_are_no_methods(self, name):
+        assert name not in METHODS
+        with pytest.raises(ConfigError, match="no method is called"):
+            method_class(name)
+
+    def test_the_order_is_kept_and_settings_arrive(self):
+        built = build_methods([Named(name="replay", settings={"transitions": 7}), Named(name="fine_tune")], "dqn")
+        assert [type(method).__name__ for method in built] == ["Replay", "FineTune"]
+        assert built[0].transitions == 7
+        assert build_methods([], "ppo") == []
