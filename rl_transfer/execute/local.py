@@ -1,23 +1,18 @@
 """Carrying out a plan on this machine: one process a run, as many at once as there are cores."""
 
-import json
 import os
-import subprocess
-import sys
-import time
 from collections.abc import Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
-from typing import IO, Protocol
+from typing import Protocol
 
 from rl_transfer.execute.plan import Plan, PlannedRun
+from rl_transfer.execute.workers import Workers
 from rl_transfer.store import Store, write_spec
 
 
 class Observer(Protocol):
-    """Who wants to know how a study goes on; called from several threads."""
+    """Who wants to know how a study goes on."""
 
     def begin(self, *, runs: int, stored_runs: int, steps: int, stored_steps: int) -> None:
         """Before the first run: how much there is, and how much of it is stored already."""
@@ -85,11 +80,8 @@ class _Execution:
         for run in self._runs:
             if (status := store.status(folders[run.key])) is not None:
                 self._outcomes[run.key] = status["outcome"]
-        self._children: set[subprocess.Popen[str]] = set()
-        self._lock = Lock()
-        self._stopping = False
 
-    def carry_out(self, workers: int) -> list[Failure]:
+    def carry_out(self, count: int) -> list[Failure]:
         """Run everything, then list the failures."""
         waiting = [run for run in self._runs if run.key not in self._outcomes]
         stored = [run for run in self._runs if run.key in self._outcomes]
@@ -97,78 +89,49 @@ class _Execution:
             runs=len(self._runs), stored_runs=len(stored), steps=_steps(self._runs), stored_steps=_steps(stored)
         )
         waiting.sort(key=lambda run: (run.spec.role != "source", -run.spec.budget_steps))
-        with ThreadPoolExecutor(workers) as pool:
-            try:
-                self._schedule(pool, waiting, workers)
-            except BaseException:
-                self._stop()
-                raise
+        while waiting:
+            with Workers(self._store.root) as workers:
+                self._run_all(workers, waiting, count)
         return [failure for run in self._runs if (failure := self._failure(run)) is not None]
 
-    def _schedule(self, pool: ThreadPoolExecutor, waiting: list[PlannedRun], workers: int) -> None:
-        running: dict[Future[str], PlannedRun] = {}
-        while waiting or running:
-            for run in list(waiting):
-                source = None if run.spec.source is None else self._outcomes.get(run.spec.source.key, "pending")
-                if source not in (None, "pending", "completed"):
-                    waiting.remove(run)
-                    self._outcomes[run.key] = "not run"
-                    self._observer.run_ended(run.name, "not run")
-                elif source != "pending" and len(running) < workers:
-                    waiting.remove(run)
-                    running[pool.submit(self._run_worker, run)] = run
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                run = running.pop(future)
-                self._outcomes[run.key] = future.result()
+    def _run_all(self, workers: Workers, waiting: list[PlannedRun], count: int) -> None:
+        """Work through the waiting runs, until none is left or the worker processes are gone."""
+        running: dict[str, PlannedRun] = {}
+        while True:
+            for run in self._ready(waiting)[: count - len(running)]:
+                waiting.remove(run)
+                running[run.key] = run
+                self._observer.run_started(run.name, run.spec.budget_steps)
+                workers.start(run.key)
+            if not running:
+                return
+            message = workers.next_message()
+            if message is None:
+                for run in running.values():
+                    self._end(run)
+                return
+            if "exit" in message:
+                self._end(running.pop(message["key"]))
+            else:
+                self._observer.run_progress(running[message["key"]].name, message["step"], message["mean_return"])
 
-    def _run_worker(self, run: PlannedRun) -> str:
-        folder = self._folders[run.key]
-        self._observer.run_started(run.name, run.spec.budget_steps)
-        with (folder / "log.txt").open("a") as log:
-            log.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {run.name}\n")
-            log.flush()
-            with self._start(run, log) as child:
-                assert child.stdout is not None
-                for line in child.stdout:
-                    self._tell(run, line, log)
-            with self._lock:
-                self._children.discard(child)
-        status = self._store.status(folder)
-        outcome = "crashed" if status is None else str(status["outcome"])
-        self._observer.run_ended(run.name, outcome)
-        return outcome
+    def _ready(self, waiting: list[PlannedRun]) -> list[PlannedRun]:
+        """Runs that could start now; those whose source did not complete are given up."""
+        ready = []
+        for run in list(waiting):
+            source = "completed" if run.spec.source is None else self._outcomes.get(run.spec.source.key)
+            if source == "completed":
+                ready.append(run)
+            elif source is not None:
+                waiting.remove(run)
+                self._outcomes[run.key] = "not run"
+                self._observer.run_ended(run.name, "not run")
+        return ready
 
-    def _start(self, run: PlannedRun, log: IO[str]) -> "subprocess.Popen[str]":
-        with self._lock:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "rl_transfer.run", str(self._store.root), run.key],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=_worker_environment(run.spec.threads),
-            )
-            self._children.add(child)
-            if self._stopping:
-                child.terminate()
-        return child
-
-    def _tell(self, run: PlannedRun, line: str, log: IO[str]) -> None:
-        """Pass a progress line on; whatever else an environment prints goes to the log."""
-        try:
-            progress = json.loads(line)
-            step, mean_return = int(progress["step"]), progress["mean_return"]
-        except (ValueError, KeyError, TypeError):
-            print(line, end="", file=log, flush=True)
-        else:
-            self._observer.run_progress(run.name, step, mean_return)
-
-    def _stop(self) -> None:
-        with self._lock:
-            self._stopping = True
-            for child in self._children:
-                child.terminate()
+    def _end(self, run: PlannedRun) -> None:
+        status = self._store.status(self._folders[run.key])
+        self._outcomes[run.key] = "crashed" if status is None else str(status["outcome"])
+        self._observer.run_ended(run.name, self._outcomes[run.key])
 
     def _failure(self, run: PlannedRun) -> Failure | None:
         outcome = self._outcomes[run.key]
@@ -190,9 +153,3 @@ def _steps(runs: Iterable[PlannedRun]) -> int:
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").splitlines() if log.exists() else []
     return lines[-1] if lines else ""
-
-
-def _worker_environment(threads: int) -> dict[str, str]:
-    """The environment of a worker: this process's import path, and no more threads than the run's identity says."""
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
-    return os.environ | limits | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from typing import Any
 
+import numpy as np
 from gymnasium import Space, spaces
 
 from rl_transfer.errors import ConfigError
@@ -71,3 +72,6 @@ def refuse_unsuitable_spaces(algorithm: str, observation_space: Space[Any], acti
         raise ConfigError(f"{algorithm} can't act in {action_space}: {hint}")
     if not isinstance(observation_space, _OBSERVATION_SPACES):
         raise ConfigError(f"{algorithm} can't learn from {observation_space}: wrap the task (FlattenObservation, say)")
+    for space in (action_space, observation_space):
+        if np.any(getattr(space, "start", 0)):
+            raise ConfigError(f"{algorithm} counts from 0, {space} does not: wrap the task")

@@ -1,50 +1,84 @@
-"""The worker process of one run (``python -m rl_transfer.run STORE KEY``); progress goes out as JSON lines."""
+"""The nursery of worker processes: ``python -m rl_transfer.run STORE`` forks one for each key on its standard input.
 
-import json
+A process that starts from nothing spends seconds importing torch. This one imports it once and does nothing else, so
+that every worker begins as a clean copy. It answers on its standard output with one JSON object a line: the workers'
+progress, and ``{"key": ..., "exit": code}`` when one has ended. When its input ends, it ends, and its workers with it.
+"""
+
+import importlib
+import os
+import select
+import signal
 import sys
-import time
 from pathlib import Path
 
-from filelock import FileLock
+from rl_transfer.run.worker import Messages, work
+from rl_transfer.store import Store
 
-from rl_transfer.errors import RLTransferError
-from rl_transfer.run.protocol import Progress, Run
-from rl_transfer.store import Store, read_spec
-
-_SECONDS_BETWEEN_LINES = 0.25
+# What every run imports sooner or later; torch's optimizers import torch._dynamo in their first step.
+_NEEDED_BY_ALL = ("rl_transfer.learner.sb3.engine", "torch._dynamo", "torch.utils.tensorboard")
 
 
-class _Reporter:
-    """Prints progress, not more often than a person can read."""
+class _Nursery:
+    """Forks workers, and reports their ends."""
 
-    def __init__(self) -> None:
-        self._next = 0.0
+    def __init__(self, store: Store, messages: Messages) -> None:
+        self._store, self._messages = store, messages
+        self._keys: dict[int, str] = {}
 
-    def __call__(self, progress: Progress) -> None:
-        if (now := time.monotonic()) >= self._next:
-            self._next = now + _SECONDS_BETWEEN_LINES
-            print(json.dumps({"step": progress.step, "mean_return": progress.mean_return}), flush=True)
+    def serve(self) -> None:
+        """Fork a worker for every key that comes in, until the input ends."""
+        child_ended = _wake_up_pipe()
+        unfinished = b""
+        while True:
+            ready, _, _ = select.select([0, child_ended], [], [])
+            if child_ended in ready:
+                os.read(child_ended, 4096)
+                self._report_ended()
+            if 0 in ready:
+                received = os.read(0, 4096)
+                if not received:
+                    break
+                *keys, unfinished = (unfinished + received).split(b"\n")
+                for key in keys:
+                    self._fork(key.decode())
+        for pid in self._keys:
+            os.kill(pid, signal.SIGTERM)
+
+    def _fork(self, key: str) -> None:
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            work(self._store, key, self._messages)
+        self._keys[pid] = key
+
+    def _report_ended(self) -> None:
+        while self._keys:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            self._messages.send(key=self._keys.pop(pid), exit=os.waitstatus_to_exitcode(status))
 
 
-def main(root: str, key: str) -> int:
-    """Carry out the run of a key whose folder and specification are in the store."""
-    store = Store(Path(root))
-    folders = store.index()
-    folder = folders[key]
-    spec = read_spec(folder)
-    import torch
+def _wake_up_pipe() -> int:
+    """A descriptor that becomes readable when a child ends."""
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    signal.set_wakeup_fd(writable)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return readable
 
-    torch.set_num_threads(spec.threads)
-    with FileLock(store.lock(key)):
-        if store.status(folder) is None:
-            source = None if spec.source is None else folders[spec.source.key]
-            Run(spec, folder, source, _Reporter()).carry_out()
-    return 0
+
+def main(root: str) -> None:
+    """Serve until standard input ends; Ctrl-C is the starting program's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    messages = Messages(os.fdopen(os.dup(1), "wb", buffering=0))
+    os.dup2(2, 1)
+    for module in _NEEDED_BY_ALL:
+        importlib.import_module(module)
+    _Nursery(Store(Path(root)), messages).serve()
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(*sys.argv[1:]))
-    except RLTransferError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
+    main(sys.argv[1])

@@ -72,7 +72,7 @@ def test_scratch_has_the_same_key_in_every_study(tmp_path):
     def scratch(plan):
         return [run.key for run in plan.runs if run.arm == "scratch" and run.pair == "cartpole_heavy_pole"]
 
-    alone = planned(tmp_path, "seeds=5", study="cartpole_heavy_pole")
+    alone = planned(tmp_path, "seeds=5", "budget.target=7680", study="cartpole_heavy_pole")
     assert scratch(planned(tmp_path)) == scratch(alone)
     assert scratch(planned(tmp_path, "learner.gamma=0.9")) != scratch(alone)
 

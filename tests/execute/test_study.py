@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from tiny_study import PAIR, carry_out, curves
+from tiny_study import PAIR, carry_out, children, curves
 
 pytestmark = pytest.mark.xdist_group("tiny")
 
@@ -145,36 +145,40 @@ def test_dqn_carries_networks_and_replay_in_one_arm(tmp_path):
     assert not list((tmp_path / "runs").glob("runs/mine/scratch/*/agent/experience.npz"))
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A study of several segments, carried out without disturbance: its folder and its settings."""
+    learner = {"algorithm": "dqn", "learning_starts": 20, "buffer_size": 500, "train_freq": 2}
+    pair = {"learner": learner, "budget": {"source": 2048, "target": 2048}}
+    study = {"pair": pair, "segment_steps": 512, "arms": {"replay": {"methods": ["replay"], "placebo": False}}}
+    folder = tmp_path_factory.mktemp("undisturbed")
+    carry_out(folder, **study)
+    return folder, study
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", ["worker", "program"])
-def test_killed_and_started_again_gives_the_same_curves(tmp_path, victim):
-    learner = {"algorithm": "dqn", "learning_starts": 20, "buffer_size": 500, "train_freq": 1}
-    pair = {"learner": learner, "budget": {"source": 6000, "target": 6000}, "source": {"id": "Acrobot-v1"}}
-    pair |= {"target": {"id": "Acrobot-v1"}, "score": {"random": -500.0, "reference": -80.0, "worst": -500.0}}
-    study = {"pair": pair, "segment_steps": 2000, "arms": {"replay": {"methods": ["replay"], "placebo": False}}}
-    carry_out(tmp_path / "undisturbed", **study)
+@pytest.mark.parametrize("victim", ["worker", "nursery", "program", "all"])
+def test_killed_and_started_again_gives_the_same_curves(undisturbed, tmp_path, victim):
+    folder, study = undisturbed
     store = tmp_path / "killed"
-    command = [
-        sys.executable,
-        "-m",
-        "rl_transfer.cli",
-        "run",
-        str(tmp_path / "undisturbed/tiny.yaml"),
-        "--store",
-        str(store),
-    ]
-    program = subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    command = [sys.executable, "-m", "rl_transfer.cli", "run", str(folder / "tiny.yaml"), "--store", str(store)]
+    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        wait_until(lambda: list(store.glob("runs/*/*/*/checkpoints/run-0001.json")))
+        assert not curves(store)
+        (nursery,) = children(program.pid)
+        workers = children(nursery)
+        assert len(workers) == 2
+        victims = {"worker": workers[:1], "nursery": [nursery], "program": [program.pid]}
+        for pid in victims.get(victim, [*workers, nursery, program.pid]):
+            os.kill(pid, signal.SIGKILL)
+        program.communicate()
+        assert program.returncode == {"worker": 1, "nursery": 0}.get(victim, -signal.SIGKILL)
+    carry_out(folder, **study, store=store)
+    assert curves(store) == curves(folder / "runs")
+
+
+def wait_until(condition):
     deadline = time.monotonic() + 120
-    while not list(store.glob("runs/*/*/*/checkpoints/run-0001.json")) and time.monotonic() < deadline:
+    while not condition():
+        assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert not curves(store)
-    if victim == "worker":
-        workers = subprocess.run(["pgrep", "-P", str(program.pid)], capture_output=True, text=True, check=True)
-        os.kill(int(workers.stdout.split()[0]), signal.SIGKILL)
-        program.communicate()
-        assert program.returncode == 1
-    else:
-        os.killpg(program.pid, signal.SIGKILL)
-        program.communicate()
-    carry_out(tmp_path / "undisturbed", **study, store=store)
-    assert curves(store) == curves(tmp_path / "undisturbed/runs")

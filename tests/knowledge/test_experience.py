@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from rl_transfer.errors import StoreError
 from rl_transfer.knowledge import Transitions, scramble_transitions
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from safetensors.numpy import save_file
+
 from rl_transfer.errors import StoreError
 from rl_transfer.knowledge import ROLES, read_knowledge, read_networks, scramble_networks, write_networks
-from safetensors.numpy import save_file
 
 FLOATS = st.floats(-1e6, 1e6, width=32)
 ARRAYS = hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=5), elements=FLOATS)
@@ -138,7 +139,9 @@ class TestScrambling:
         assert all(np.array_equal(networks[role]["w"], before[role]) for role in ROLES)
 
     def test_values_move_between_rows_too(self):
-        scrambled = scramble_networks(one(np.repeat(np.arange(8.0), 8).reshape(8, 8)), empty(), np.random.default_rng(0))
+        scrambled = scramble_networks(
+            one(np.repeat(np.arange(8.0), 8).reshape(8, 8)), empty(), np.random.default_rng(0)
+        )
         assert all(len(set(row)) > 1 for row in scrambled["value_body"]["0.weight"])
 
     def test_one_element_takes_the_initial_value(self):

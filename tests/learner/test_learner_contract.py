@@ -7,15 +7,17 @@ import numpy as np
 import pytest
 import torch
 from builders import WALK, as_bytes, dqn, flat, learner, ppo, tiny, train
+from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stable_baselines3 import DQN, PPO
+
 from rl_transfer.errors import ConfigError, DivergedError, EnvironmentFailedError, StoreError
 from rl_transfer.knowledge import ROLES
 from rl_transfer.learner import LOSS_PATHS, refuse_frozen_paths, refuse_unsuitable_spaces
 from rl_transfer.learner.sb3.roles import assign_roles
 from rl_transfer.study import TaskConfig
 from rl_transfer.tasks import inspect_task
-from stable_baselines3 import DQN, PPO
 
 ALGORITHMS = sorted(LOSS_PATHS)
 LIBRARY = {"ppo": PPO, "dqn": DQN}
@@ -174,7 +176,9 @@ class TestLoading:
 
 class TestFreezing:
     def paths(self):
-        return [(algorithm, role) for algorithm in ALGORITHMS for path in LOSS_PATHS[algorithm].values() for role in path]
+        return [
+            (algorithm, role) for algorithm in ALGORITHMS for path in LOSS_PATHS[algorithm].values() for role in path
+        ]
 
     def test_exactly_the_frozen_role_stays_every_other_tensor_moves(self):
         for algorithm, role in self.paths():
@@ -386,6 +390,22 @@ class TestSchedules:
         # (The library sets epsilon after its first step; that one is random before learning starts anyway.)
         assert seen[1:] == pytest.approx(expected[1:])
 
+    def test_the_target_network_s_clock_goes_on_over_segments(self, tmp_path):
+        config = dqn(target_update_interval=80)  # 40 steps of two environments
+        agent = learner(config)
+        agent.save_state(tmp_path, 0)
+        start = [tensor.clone() for tensor in agent._model.policy.q_net_target.parameters()]
+        train(agent, 64, horizon=96)
+        agent.save_state(tmp_path, 1)
+        agent.close()
+        fresh = learner(config, seed=1)
+        fresh.load_state(tmp_path, 1)
+        targets = list(fresh._model.policy.q_net_target.parameters())
+        assert all(torch.equal(ours, theirs) for ours, theirs in zip(targets, start, strict=True))
+        train(fresh, 96)
+        assert not any(torch.equal(ours, theirs) for ours, theirs in zip(targets, start, strict=True))
+        fresh.close()
+
 
 class TestState:
     def resumed(self, agent, folder, config, task=WALK):
@@ -507,6 +527,14 @@ class TestSpaces:
             refuse_unsuitable_spaces("dqn", facts.observation_space, facts.action_space)
         refuse_unsuitable_spaces("ppo", facts.observation_space, facts.action_space)
 
+    @pytest.mark.parametrize("what", ["actions", "observations"])
+    def test_spaces_that_do_not_count_from_0_are_refused(self, algorithm, what):
+        # Stable-Baselines3 takes them, and then acts outside them.
+        shifted, plain = spaces.Discrete(2, start=1), spaces.Discrete(2)
+        with pytest.raises(ConfigError, match="counts from 0"):
+            refuse_unsuitable_spaces(algorithm, *((plain, shifted) if what == "actions" else (shifted, plain)))
+        refuse_unsuitable_spaces(algorithm, plain, plain)
+
 
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 1000), stop=st.sampled_from([16, 40, 72]), more=st.sampled_from([8, 104]))
@@ -517,9 +545,11 @@ def test_dqn_replay_survives_any_number_of_boundaries(tmp_path_factory, seed, st
     for segment, until in enumerate((stop, stop + more, stop + 2 * more), start=1):
         train(agent, until, horizon=1000, seed=seed)
         agent.save_state(folder, segment)
-    fresh = learner(config, seed=1)
-    fresh.load_state(folder, 3)
-    kept, again = agent.experience(), fresh.experience()
-    assert all(np.array_equal(getattr(again, name), getattr(kept, name)) for name in vars(kept))
+        agent.close()
+        fresh = learner(config, seed=segment)
+        fresh.load_state(folder, segment)
+        kept, again = agent.experience(), fresh.experience()
+        assert all(np.array_equal(getattr(again, name), getattr(kept, name)) for name in vars(kept))
+        assert fresh._model.replay_buffer.pos == agent._model.replay_buffer.pos
+        agent = fresh  # as a run does at every boundary
     agent.close()
-    fresh.close()

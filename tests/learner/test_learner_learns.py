@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from builders import DIAL, dqn, forward, learner, ppo, train
+
 from rl_transfer.study import TaskConfig
 from rl_transfer.tasks import evaluate
 

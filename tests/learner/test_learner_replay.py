@@ -6,11 +6,12 @@ from builders import WALK, dqn, learner, ppo, train
 from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stable_baselines3.common.buffers import ReplayBuffer
+
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Transitions
 from rl_transfer.learner.sb3 import replay
 from rl_transfer.study import TaskConfig
-from stable_baselines3.common.buffers import ReplayBuffer
 
 BOX = spaces.Box(-10, 10, (2,), np.float32)
 ACTIONS = spaces.Discrete(2)

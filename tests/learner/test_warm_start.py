@@ -4,19 +4,19 @@ import io
 import json
 import os
 import pickle
-import warnings
 import zipfile
 from pathlib import Path
 
 import gymnasium
 import numpy as np
 import pytest
-import rl_transfer
 import torch
 from builders import carry_out, dqn, ppo, source_spec
-from rl_transfer.errors import ConfigError, StoreError
-from rl_transfer.knowledge import ROLES, read_networks
 from stable_baselines3 import A2C, DQN, PPO
+from stable_baselines3.common.torch_layers import FlattenExtractor
+
+import rl_transfer
+from rl_transfer.errors import ConfigError, StoreError
 
 ZOO = Path(__file__).parents[3] / "shared" / "zoo"
 needs_zoo = pytest.mark.skipif(not ZOO.is_dir(), reason=f"the agents that other people trained are not in {ZOO}")
@@ -39,7 +39,14 @@ def model(cls=PPO, env="probes:Walk-v0", seed=0, **more):
         more = {"n_steps": 16, "batch_size": 16} | more
     if cls is DQN:
         more = {"learning_starts": 0, "buffer_size": 100} | more
-    return cls("MlpPolicy", gymnasium.make(env, disable_env_checker=True), policy_kwargs=policy, seed=seed, device="cpu", **more)
+    return cls(
+        "MlpPolicy",
+        gymnasium.make(env, disable_env_checker=True),
+        policy_kwargs=policy,
+        seed=seed,
+        device="cpu",
+        **more,
+    )
 
 
 def state(model):
@@ -82,13 +89,18 @@ class TestSources:
         folder = carry_out(source_spec(config), tmp_path)
         ours = model(cls)
         rl_transfer.warm_start(ours, folder)
-        assert state(ours) == state(cls.load(folder / "agent" / "model.zip", device="cpu"))
+        theirs = state(cls.load(folder / "agent" / "model.zip", device="cpu"))  # its targets lag behind
+        assert {n: t for n, t in state(ours).items() if "target" not in n} == {
+            n: t for n, t in theirs.items() if "target" not in n
+        }
 
     def test_the_target_network_follows(self):
         ours = model(DQN)
         rl_transfer.warm_start(ours, model(DQN, seed=1))
         tensors = ours.policy.state_dict()
-        assert all(torch.equal(tensors[n], tensors[n.replace("q_net", "q_net_target", 1)]) for n in tensors if n[5] == ".")
+        assert all(
+            torch.equal(tensors[n], tensors[n.replace("q_net", "q_net_target", 1)]) for n in tensors if n[5] == "."
+        )
 
     def test_it_goes_on_learning(self, cls):
         ours = model(cls)
@@ -134,7 +146,9 @@ class TestRefusals:
         with pytest.raises(error, match=says):
             rl_transfer.warm_start(ours, source, **more)
         assert state(ours) == before
-        assert all(parameter.requires_grad for name, parameter in ours.policy.named_parameters() if "target" not in name)
+        assert all(
+            parameter.requires_grad for name, parameter in ours.policy.named_parameters() if "target" not in name
+        )
 
     def test_freezing_all_that_a_loss_trains(self):
         self.refused(model(), model(seed=1), "nothing to train", freeze=["policy_body", "policy_head"])
@@ -163,16 +177,6 @@ class TestRefusals:
         self.refused(model(), tmp_path / "broken.zip", "value_head/bias.*NaN")
 
     def test_two_feature_extractors(self, tmp_path):
-        class Doubled(gymnasium.ObservationWrapper):
-            def __init__(self):
-                super().__init__(gymnasium.make("probes:Walk-v0", disable_env_checker=True))
-                self.observation_space = gymnasium.spaces.Dict({"a": self.env.observation_space})
-
-            def observation(self, observation):
-                return {"a": observation}
-
-        from stable_baselines3.common.torch_layers import FlattenExtractor
-
         class Layered(FlattenExtractor):
             def __init__(self, space):
                 super().__init__(space)
@@ -198,7 +202,9 @@ class TestRefusals:
         ours = made(shared=True)
         assert any(fate.role == "features" for fate in rl_transfer.warm_start(ours, tmp_path / "one.zip"))
 
-    @pytest.mark.parametrize("what", ["missing", "empty", "text", "no policy", "truncated", "list", "nothing in it", "bare"])
+    @pytest.mark.parametrize(
+        "what", ["missing", "empty", "text", "no policy", "truncated", "list", "nothing in it", "bare"]
+    )
     def test_files_that_are_no_agent(self, what, tmp_path, cls):
         path = tmp_path / "their.zip"
         model(cls).save(path)
@@ -239,12 +245,16 @@ class TestRefusals:
                 continue
 
 
+# Torch remarks on the protocol of the hostile pickle before it refuses it.
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")
 class TestHostileFiles:
     def test_nothing_in_a_file_is_executed(self, cls, tmp_path):
         theirs, path, trap = model(cls, seed=1), tmp_path / "their.zip", tmp_path / "executed"
         data = {"policy_class": {":type:": "x", ":serialized:": pickle.dumps(Payload(trap)).hex()}}
         bait = pickle.dumps(Payload(trap))
-        with_member(path, {"data": json.dumps(data).encode(), "policy.pth": dict(theirs.policy.state_dict()), "x.pkl": bait})
+        with_member(
+            path, {"data": json.dumps(data).encode(), "policy.pth": dict(theirs.policy.state_dict()), "x.pkl": bait}
+        )
         ours = model(cls)
         rl_transfer.warm_start(ours, path)  # the tensors are fine, the rest is not looked at
         assert state(ours) == state(theirs)

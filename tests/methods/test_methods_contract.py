@@ -5,6 +5,7 @@ from dataclasses import fields
 
 import pytest
 from builders import TINY, arm_spec, carry_out, folder_of, outputs, run_spec, source_spec, tiny
+
 from rl_transfer.errors import ConfigError
 from rl_transfer.learner import LOSS_PATHS
 from rl_transfer.methods import Method, build_methods, method_class, method_names
@@ -29,7 +30,9 @@ def finished(tmp_path_factory):
     """A source run and a scratch run of each algorithm that some method names."""
     root = tmp_path_factory.mktemp("finished")
     algorithms = sorted({algorithm for _, algorithm in PAIRS})
-    return {name: (carry_out(source_spec(tiny(name)), root), carry_out(run_spec(tiny(name)), root)) for name in algorithms}
+    return {
+        name: (carry_out(source_spec(tiny(name)), root), carry_out(run_spec(tiny(name)), root)) for name in algorithms
+    }
 
 
 def test_there_are_methods():

@@ -22,6 +22,7 @@ from builders import (
     source_spec,
     status,
 )
+
 from rl_transfer.errors import ConfigError, StoreError
 from rl_transfer.knowledge import read_networks
 from rl_transfer.store import read_json
@@ -50,6 +51,11 @@ class TestCurve:
         spec = run_spec(task=DIAL)
         folder = carry_out(spec, tmp_path)
         assert curve(folder)[0] == pytest.approx([dial_of(initial_networks(spec))] * 3, rel=1e-5)
+
+    def test_source_and_target_of_one_seed_start_differently(self, tmp_path):
+        assert (
+            curve(carry_out(run_spec(task=DIAL), tmp_path))[0] != curve(carry_out(source_spec(task=DIAL), tmp_path))[0]
+        )
 
     def test_the_last_point_is_the_agent_that_is_stored(self, tmp_path):
         folder = carry_out(run_spec(task=DIAL), tmp_path)
@@ -83,7 +89,7 @@ class TestCurve:
 
 class TestEvaluation:
     def split(self, watched):
-        """Training instances (seeded by the engine, several at once) and evaluation instances (one seed, one episode)."""
+        """Training instances, which go on for long, and evaluation instances, which live for one episode."""
         return [p for p in watched if p.steps > 10], [p for p in watched if 0 < p.steps <= 10]
 
     @pytest.mark.parametrize("config", [ppo(), dqn()], ids=["ppo", "dqn"])
@@ -109,6 +115,7 @@ class TestEvaluation:
         arm = arm_spec(plain, source, "fine_tune")
         placebo = arm_spec(plain, source, "fine_tune", scrambled=True)
         training, scratch = self.seeds(watched, plain, tmp_path)
+        assert len(training) == 2 * 2  # each environment in each segment its own
         assert len(set(scratch)) == len(scratch) == 5 * 3
         for spec in (arm, placebo):
             assert self.seeds(watched, spec, tmp_path, source)[1][: 5 * 3] == scratch  # then retention's
@@ -259,7 +266,14 @@ class TestFailures:
 @pytest.mark.slow
 def test_a_sham_source_learns_nothing_where_the_true_one_does(tmp_path):
     config = ppo(
-        n_envs=8, n_steps=32, batch_size=256, n_epochs=20, gamma=0.98, gae_lambda=0.8, learning_rate=1e-3, net_arch=[64, 64]
+        n_envs=8,
+        n_steps=32,
+        batch_size=256,
+        n_epochs=20,
+        gamma=0.98,
+        gae_lambda=0.8,
+        learning_rate=1e-3,
+        net_arch=[64, 64],
     )
     changes = {
         "task": TaskConfig(id="transfer/CartPole-v0"),

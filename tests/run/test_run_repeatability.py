@@ -17,10 +17,11 @@ from builders import (
     source_spec,
     status,
 )
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
 from rl_transfer.knowledge import Transitions, read_networks
 from rl_transfer.run.protocol import Run
 from rl_transfer.study import TaskConfig
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 LEARNERS = {
     "ppo": ppo(),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny_study import carry_out, curves, write_study
+from tiny_study import carry_out, children, curves, write_study
 
 from rl_transfer.analysis import judge
 from rl_transfer.errors import ConfigError
@@ -43,9 +43,9 @@ def test_kills_at_random_moments_change_no_byte(tmp_path, algorithm):
             program.wait(timeout=moments.uniform(3, 12))
             break
         except subprocess.TimeoutExpired:
-            workers = subprocess.run(["pgrep", "-P", str(program.pid)], capture_output=True, text=True).stdout.split()
+            workers = [worker for nursery in children(program.pid) for worker in children(nursery)]
             if workers and kills % 2:
-                os.kill(int(moments.choice(workers)), signal.SIGKILL)
+                os.kill(moments.choice(workers), signal.SIGKILL)
                 time.sleep(1)
             os.killpg(program.pid, signal.SIGKILL)
             program.wait()

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from rl_transfer.errors import StoreError
 from rl_transfer.store import read_json, write_bytes, write_csv, write_json
 
@@ -80,8 +81,13 @@ def test_damaged_json_is_named(tmp_path, content):
 
 
 @settings(max_examples=50, deadline=None)
-@given(value=st.recursive(st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-                          lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=5))
+@given(
+    value=st.recursive(
+        st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=5,
+    )
+)
 def test_json_round_trip(tmp_path_factory, value):
     path = tmp_path_factory.mktemp("store") / "file"
     write_json(path, value)

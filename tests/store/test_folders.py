@@ -6,6 +6,7 @@ import pytest
 from builders import dqn, ppo, run_spec
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from rl_transfer.errors import StoreError
 from rl_transfer.store import Store, read_spec, run_key, write_json, write_spec
 from rl_transfer.study import Named, RunSpec, SourceSpec, TaskConfig
@@ -59,7 +60,12 @@ class TestKey:
     @pytest.mark.parametrize("config", [ppo(), dqn()], ids=["ppo", "dqn"])
     def test_every_field_of_the_learner_changes_it(self, config):
         keys = {run_key(run_spec(config))}
-        others = {"bool": lambda v: not v, "int": lambda v: v + 1, "tuple": lambda v: (*v, 3), "NoneType": lambda _: 0.5}
+        others = {
+            "bool": lambda v: not v,
+            "int": lambda v: v + 1,
+            "tuple": lambda v: (*v, 3),
+            "NoneType": lambda _: 0.5,
+        }
         for name in set(type(config).model_fields) - {"algorithm", "activation"}:
             value = getattr(config, name)
             other = others.get(type(value).__name__, lambda v: v / 2 + 0.01)(value)
@@ -138,7 +144,9 @@ class TestStore:
         write_json(folder / "status.json", {"status": "finished", "outcome": "completed"})
         assert store.status(folder)["outcome"] == "completed"
 
-    @pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"spec": 3}', '{"spec": {}}', '{"spec": {"role": "x"}}'])
+    @pytest.mark.parametrize(
+        "content", [None, "", "[]", "{}", '{"spec": 3}', '{"spec": {}}', '{"spec": {"role": "x"}}']
+    )
     def test_a_damaged_specification_is_named(self, tmp_path, content):
         if content is not None:
             (tmp_path / "spec.json").write_text(content)

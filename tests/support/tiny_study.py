@@ -61,3 +61,8 @@ def carry_out(folder: Path, *, store=None, **study):
 def curves(store: Path) -> dict[str, bytes]:
     """The curves in a store, byte for byte, by run."""
     return {file.parent.relative_to(store).as_posix(): file.read_bytes() for file in store.glob("runs/*/*/*/curve.csv")}
+
+
+def children(pid: int) -> list[int]:
+    """Child processes of a process (Linux)."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -4,6 +4,7 @@ import gymnasium
 import pytest
 from builders import WALK
 from gymnasium import spaces
+
 from rl_transfer.errors import ConfigError
 from rl_transfer.study import Named, TaskConfig
 from rl_transfer.tasks import TaskFacts, inspect_task, make, refuse_different_spaces

@@ -6,6 +6,7 @@ import pytest
 from builders import WALK
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from rl_transfer.errors import EnvironmentFailedError
 from rl_transfer.study import TaskConfig
 from rl_transfer.tasks import Charged, Meter, Sham, evaluate, make

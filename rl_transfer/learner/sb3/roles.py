@@ -52,6 +52,8 @@ def assign_roles(algorithm: str, tensors: Iterable[str]) -> dict[str, tuple[Role
 def _split_off_head(assigned: dict[str, tuple[Role, str] | None]) -> None:
     """A Q-network is one sequence of layers: its last layer is the head."""
     body = {tensor: place[1] for tensor, place in assigned.items() if place is not None and place[0] == "value_body"}
+    if not body:
+        raise KeyError("a Q-network without layers")
     last = max(int(name.split(".")[0]) for name in body.values())
     for tensor, name in body.items():
         layer, _, parameter = name.partition(".")

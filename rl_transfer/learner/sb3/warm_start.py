@@ -1,13 +1,13 @@
 """Starting one's own Stable-Baselines3 model from another, without a study."""
 
 import io
-import pickle
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 
@@ -54,8 +54,9 @@ def warm_start(
         What became of each tensor.
 
     Raises:
-        ConfigError: If a role is unknown, a tensor does not fit, or nothing would be left to train; the model is
-            unchanged then.
+        ConfigError: If a role is unknown, the source can't be read, a tensor does not fit or is not finite, or nothing
+            would be left to train; the model is unchanged then.
+        StoreError: If a stored run's networks can't be read.
     """
     algorithm = networks.algorithm_name(model)
     if algorithm not in LOSS_PATHS:
@@ -64,7 +65,9 @@ def warm_start(
         if role not in get_args(Role):
             raise ConfigError(f"no role is called {role!r}; {nearest(str(role), ROLES)}")
     refuse_frozen_paths(algorithm, freeze)
-    fates = copy_roles(_Model(model), _read(source, algorithm), roles, freeze)
+    found = _read(source, algorithm)
+    _refuse_non_finite(found)
+    fates = copy_roles(_Model(model), found, roles, freeze)
     networks.freeze(model, freeze)
     return fates
 
@@ -81,12 +84,42 @@ def _read(source: BaseAlgorithm | Path | str, algorithm: str) -> Networks:
 
 
 def _read_zip(path: Path, algorithm: str) -> Networks:
+    tensors = _read_tensors(path)
+    if _has_two_extractors(tensors):
+        raise ConfigError("policy and value have feature extractors of their own: no role stands for two", file=path)
+    try:
+        return networks.as_arrays(networks.sort_by_role(algorithm, tensors))
+    except KeyError as error:
+        raise ConfigError(f"is no {algorithm} agent of a layout known here: {error.args[0]}", file=path) from error
+
+
+def _read_tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         with zipfile.ZipFile(path) as archive:
             content = archive.read("policy.pth")
         tensors = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
-        return networks.as_arrays(networks.sort_by_role(algorithm, tensors))
-    except (OSError, zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError) as error:
+    except Exception as error:  # a damaged file makes the readers raise almost anything
         raise ConfigError(f"can't be read as a Stable-Baselines3 agent: {error}", file=path) from error
-    except KeyError as error:
-        raise ConfigError(f"is no {algorithm} agent of a layout known here: {error.args[0]}", file=path) from error
+    if not isinstance(tensors, dict) or not tensors:
+        raise ConfigError("can't be read as a Stable-Baselines3 agent: policy.pth holds no tensors", file=path)
+    for name, tensor in tensors.items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+            raise ConfigError(f"policy.pth holds {name!r}, which is no tensor", file=path)
+    return tensors
+
+
+def _has_two_extractors(tensors: dict[str, torch.Tensor]) -> bool:
+    """Whether the value has other features than the policy; a shared extractor is listed under both names."""
+    for name, tensor in tensors.items():
+        if name.startswith("vf_features_extractor."):
+            shared = tensors.get(name.removeprefix("vf_"))
+            if shared is None or not torch.equal(tensor, shared):
+                return True
+    return False
+
+
+def _refuse_non_finite(source: Networks) -> None:
+    for role, tensors in source.items():
+        for name, array in tensors.items():
+            if not np.isfinite(array).all():
+                raise ConfigError(f"the source's {role}/{name} holds NaN or infinity")

@@ -1,0 +1,82 @@
+"""The process of one run: its messages, its log, its exit code."""
+
+import json
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import IO, NoReturn
+
+from filelock import FileLock
+
+from rl_transfer.errors import RLTransferError
+from rl_transfer.run.protocol import Progress, Run
+from rl_transfer.store import Store, read_spec
+
+_SECONDS_BETWEEN_MESSAGES = 0.25
+
+
+class Messages:
+    """Writes one JSON object a line; each goes out in one piece, so that several processes may share the stream."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def send(self, **message: object) -> None:
+        """Write one message."""
+        self._stream.write(json.dumps(message).encode() + b"\n")
+        self._stream.flush()
+
+
+class _Reporter:
+    """Tells of progress, not more often than a person can read."""
+
+    def __init__(self, key: str, messages: Messages) -> None:
+        self._key, self._messages = key, messages
+        self._next = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        if (now := time.monotonic()) >= self._next:
+            self._next = now + _SECONDS_BETWEEN_MESSAGES
+            self._messages.send(key=self._key, step=progress.step, mean_return=progress.mean_return)
+
+
+def work(store: Store, key: str, messages: Messages) -> NoReturn:
+    """Carry out a run whose folder and specification are in the store, then end this process.
+
+    Whatever anyone prints goes to the run's log.
+    """
+    code = 1
+    try:
+        folders = store.index()
+        _print_to(folders[key] / "log.txt")
+        _carry_out(store, folders, key, messages)
+        code = 0
+    except RLTransferError as error:
+        print(error, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _carry_out(store: Store, folders: dict[str, Path], key: str, messages: Messages) -> None:
+    import torch
+
+    folder = folders[key]
+    spec = read_spec(folder)
+    torch.set_num_threads(spec.threads)
+    with FileLock(store.lock(key)):
+        if store.status(folder) is None:
+            source = None if spec.source is None else folders[spec.source.key]
+            Run(spec, folder, source, _Reporter(key, messages)).carry_out()
+
+
+def _print_to(log: Path) -> None:
+    with log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    print(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} process {os.getpid()}", flush=True)
