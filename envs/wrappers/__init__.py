@@ -18,7 +18,8 @@ __all__ = ["wrapper_class", "wrapper_names"]
 
 def wrapper_names() -> list[str]:
     """The names of all wrappers, which are their file names, sorted."""
-    return plugin_names(__path__)
+    names: list[str] = plugin_names(__path__)
+    return names
 
 
 def wrapper_class(name: str) -> type[gymnasium.Wrapper[Any, Any, Any, Any]]:

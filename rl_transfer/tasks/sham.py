@@ -33,9 +33,10 @@ class Sham(gymnasium.Wrapper[Any, Any, Any, Any]):
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
         """Step with a reward from another moment."""
         observation, reward, terminated, truncated, info = self.env.step(action)
+        seen = self._rewards or [reward]
+        drawn = seen[int(self._generator.integers(len(seen)))]
         if len(self._rewards) < _MEMORY:
             self._rewards.append(reward)
         else:
             self._rewards[int(self._generator.integers(_MEMORY))] = reward
-        drawn = self._rewards[int(self._generator.integers(len(self._rewards)))]
         return observation, drawn, False, truncated or terminated, info

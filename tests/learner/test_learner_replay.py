@@ -63,7 +63,7 @@ def transitions(count, first=0.0, *, terminated=(), truncated=()):
     added=st.lists(st.integers(0, 30), min_size=1, max_size=5),
     seed=st.integers(0, 2**32 - 1),
 )
-def test_saved_segments_rebuild_the_buffer(size, n_envs, added, seed):
+def test_saved_segments_rebuild_the_buffer(tmp_path_factory, size, n_envs, added, seed):
     generator = np.random.default_rng(seed)
     ours, again = buffer(size, n_envs), buffer(size, n_envs)
     before = 0
@@ -71,7 +71,9 @@ def test_saved_segments_rebuild_the_buffer(size, n_envs, added, seed):
         fill(ours, count, generator)
         if count:
             replay.mark_end_truncated(ours)
-        replay.put_rows(again, replay.newest_rows(ours, count), before=before, added=count)
+        file = tmp_path_factory.getbasetemp() / "rows.npz"
+        replay.save_rows(ours, file, before=before, added=count)
+        replay.load_rows(again, file)
         before += count
     assert (again.pos, again.full) == (ours.pos, ours.full)
     for name, array in contents(ours).items():

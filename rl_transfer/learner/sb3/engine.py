@@ -172,17 +172,14 @@ class SB3Learner(Learner):
         if self._replay is not None:
             if added:
                 replay.mark_end_truncated(self._replay)
-            buffer = io.BytesIO()
-            np.savez(buffer, allow_pickle=False, **replay.newest_rows(self._replay, added))
-            write_bytes(folder / f"replay-{segment:04d}.npz", buffer.getvalue())
+            replay.save_rows(self._replay, folder / f"replay-{segment:04d}.npz", before=self._rows_saved, added=added)
         counters = {name: getattr(self._model, name) for name in _COUNTERS if hasattr(self._model, name)}
         state = {
             "parameters": self._model.get_parameters(),
             "counters": counters,
             "charged_steps": self.meter.steps,
             "gradient_steps": self._gradient_steps,
-            "rows_before": self._rows_saved,
-            "rows_added": added,
+            "rows_added": self._rows_added,
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
@@ -191,17 +188,16 @@ class SB3Learner(Learner):
 
     def load_state(self, folder: Path, segment: int) -> None:
         """Read back parameters, optimizers, counters and every segment's replay rows."""
-        for earlier in range(segment + 1):
-            state = _read_state(folder / f"learner-{earlier:04d}.pt")
-            if self._replay is not None:
-                rows = _read_rows(folder / f"replay-{earlier:04d}.npz")
-                replay.put_rows(self._replay, rows, before=state["rows_before"], added=state["rows_added"])
+        state = _read_state(folder / f"learner-{segment:04d}.pt")
+        if self._replay is not None:
+            for earlier in range(segment + 1):
+                replay.load_rows(self._replay, folder / f"replay-{earlier:04d}.npz")
         self._model.set_parameters(state["parameters"], exact_match=True, device=self._model.device)
         for name, value in state["counters"].items():
             setattr(self._model, name, value)
         self.meter.steps = state["charged_steps"]
         self._gradient_steps = state["gradient_steps"]
-        self._rows_added = self._rows_saved = state["rows_before"] + state["rows_added"]
+        self._rows_added = self._rows_saved = state["rows_added"]
 
     def save_agent(self, folder: Path) -> None:
         """Write ``model.zip``, which the library's own ``load`` reads."""
@@ -245,15 +241,6 @@ class _Conductor(BaseCallback):
 
 def _monitored(factory: EnvFactory) -> EnvFactory:
     return lambda: Monitor(factory())
-
-
-def _read_rows(path: Path) -> replay.Rows:
-    try:
-        # The handle is ours: NumPy leaves its own open when a file is damaged.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
-    except Exception as error:
-        raise StoreError(f"{path}: the checkpoint can't be read: {error}") from error
 
 
 def _read_state(path: Path) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """A Stable-Baselines3 replay buffer as arrays: reading, filling, saving what was added."""
 
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.buffers import ReplayBuffer
 
-from rl_transfer.errors import ConfigError
+from rl_transfer.errors import ConfigError, StoreError
 from rl_transfer.knowledge import Transitions
+from rl_transfer.store import write_bytes
 
 _COLUMNS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
 Rows = dict[str, NDArray[Any]]
@@ -28,21 +31,38 @@ def newest_rows(buffer: ReplayBuffer, count: int) -> Rows:
     return {name: getattr(buffer, name)[index] for name in _COLUMNS}
 
 
-def put_rows(buffer: ReplayBuffer, rows: Rows, *, before: int, added: int) -> None:
-    """Put rows back where they were.
+def save_rows(buffer: ReplayBuffer, path: Path, *, before: int, added: int) -> None:
+    """Write the rows added since the last time.
 
     Args:
         buffer: The buffer.
-        rows: The newest rows of those that were added.
+        path: An ``.npz`` file.
         before: Rows ever added before these.
-        added: Rows added then, those that are already overwritten included.
+        added: Rows added since, those that are already overwritten included.
     """
-    kept = len(rows["rewards"])
-    index = np.arange(before + added - kept, before + added) % buffer.buffer_size
-    for name in _COLUMNS:
-        getattr(buffer, name)[index] = rows[name]
-    buffer.pos = (before + added) % buffer.buffer_size
-    buffer.full = before + added >= buffer.buffer_size
+    content = io.BytesIO()
+    np.savez(content, allow_pickle=False, before=before, added=added, **newest_rows(buffer, added))
+    write_bytes(path, content.getvalue())
+
+
+def load_rows(buffer: ReplayBuffer, path: Path) -> None:
+    """Put rows back where they were; call it for each file, in the order in which they were written.
+
+    Raises:
+        StoreError: If the file can't be read.
+    """
+    try:
+        # The handle is ours: NumPy leaves its own open when a file is damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            rows = dict(arrays)
+        end, kept = int(rows["before"] + rows["added"]), len(rows["rewards"])
+        index = np.arange(end - kept, end) % buffer.buffer_size
+        for name in _COLUMNS:
+            getattr(buffer, name)[index] = rows[name]
+    except Exception as error:
+        raise StoreError(f"{path}: the checkpoint can't be read: {error}") from error
+    buffer.pos = end % buffer.buffer_size
+    buffer.full = end >= buffer.buffer_size
 
 
 def read_transitions(buffer: ReplayBuffer) -> Transitions:
