@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Va
 
 from rl_transfer.errors import RLTransferError
 from rl_transfer.store import read_json
+from rl_transfer.study import ScoreConfig
 
 FORMAT = 1
 BASELINE = "scratch"
@@ -25,20 +26,6 @@ def _inside_the_store(path: str) -> str:
 
 
 StorePath = Annotated[str, AfterValidator(_inside_the_store)]
-
-
-class Anchors(_Frozen):
-    """Returns on the target that fix the score: 0 at random, 1 at reference, floored at worst."""
-
-    random: float
-    reference: float
-    worst: float
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if not self.worst <= self.random < self.reference:
-            raise ValueError("needs worst <= random < reference")
-        return self
 
 
 class ArmEntry(_Frozen):
@@ -64,7 +51,7 @@ class PairEntry(_Frozen):
 
     description: str = ""
     algorithm: str
-    score: Anchors
+    score: ScoreConfig
     threshold_score: float
     source_threshold_return: float
     target_steps: int

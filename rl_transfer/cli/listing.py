@@ -52,7 +52,7 @@ def _pairs() -> Rows:
 
 def _task(task: TaskConfig) -> str:
     settings = [f"{key}={value}" for key, value in task.kwargs.items()] + [wrapper.name for wrapper in task.wrappers]
-    return task.id.removeprefix("transfer/") + (f" ({', '.join(settings)})" if settings else "")
+    return task.id + (f" ({', '.join(settings)})" if settings else "")
 
 
 def _methods() -> Rows:

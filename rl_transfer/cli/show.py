@@ -8,6 +8,7 @@ from rich.table import Table
 from rl_transfer.api import StudyOutcome
 from rl_transfer.execute import Plan, PlannedRun, default_workers, minutes_left, steps_per_second
 from rl_transfer.report import tensorboard_command, verdict_table
+from rl_transfer.report.places import from_here
 from rl_transfer.stats import smallest_reachable_p
 from rl_transfer.store import Store
 
@@ -20,7 +21,7 @@ def show_outcome(outcome: StudyOutcome, store: Path) -> int:
         console.print(f"{failure.run}: {failure.outcome}: {failure.message}", style="red", markup=False, soft_wrap=True)
         console.print(f"  log: {failure.log}", markup=False, soft_wrap=True)
     name = outcome.results.data.manifest.name
-    console.print(f"Report:      {_short(outcome.report)}", markup=False, soft_wrap=True)
+    console.print(f"Report:      {from_here(outcome.report)}", markup=False, soft_wrap=True)
     console.print(f"TensorBoard: {tensorboard_command(store, name)}", markup=False, soft_wrap=True)
     return 1 if outcome.failures else 0
 
@@ -77,8 +78,3 @@ def _seed_lines(plan: Plan) -> list[str]:
         f"{config.seeds} seeds against {baseline} of scratch can reach p = {reachable:.2g}; the level is {level:.2g} "
         f"(alpha {config.alpha:g} over {arms} {'arm' if arms == 1 else 'arms'}): the seeds can decide"
     ]
-
-
-def _short(path: Path) -> str:
-    """A path from here where that is shorter to read."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

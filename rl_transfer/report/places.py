@@ -40,5 +40,17 @@ def tensorboard_command(store: Path, name: str) -> str:
     Returns:
         A command line to paste into a shell.
     """
-    program = ["tensorboard"] if shutil.which("tensorboard") else [sys.executable, "-m", "tensorboard.main"]
-    return shlex.join([*program, "--logdir", str(tensorboard_folder(store, name))])
+    beside = Path(sys.executable).with_name("tensorboard")
+    if shutil.which("tensorboard"):
+        program = ["tensorboard"]
+    elif beside.is_file():
+        program = [from_here(beside)]
+    else:
+        program = [sys.executable, "-m", "tensorboard.main"]
+    return shlex.join([*program, "--logdir", from_here(tensorboard_folder(store, name))])
+
+
+def from_here(path: Path) -> str:
+    """A path as seen from the current folder, where that is shorter."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
