@@ -112,6 +112,11 @@ class Learner(ABC):
 
     @property
     @abstractmethod
+    def carried_transitions(self) -> int:
+        """Transitions that were put into its replay buffer."""
+
+    @property
+    @abstractmethod
     def gradient_steps(self) -> int:
         """Minibatch updates so far."""
 

@@ -182,6 +182,7 @@ class Run:
             {
                 "target_steps": self._meter.steps,
                 "source_steps": source_steps,
+                "carried_transitions": learner.carried_transitions,
                 "gradient_steps": learner.gradient_steps,
                 "evaluation_steps": curve.evaluation_steps + retention_steps,
                 "wall_seconds": round(state.wall_seconds + self._lap(), 3),

@@ -143,6 +143,9 @@ def test_dqn_carries_networks_and_replay_in_one_arm(tmp_path):
     with np.load(experience) as arrays:
         assert len(arrays["reward_N"]) == 128
     assert not list((tmp_path / "runs").glob("runs/mine/scratch/*/agent/experience.npz"))
+    for arm, carried in (("scratch", 0), ("both", 50), ("both.placebo", 50), ("replay", 128)):
+        for costs in (tmp_path / "runs").glob(f"runs/mine/{arm}/*/costs.json"):
+            assert json.loads(costs.read_text())["carried_transitions"] == carried
 
 
 @pytest.fixture(scope="module")

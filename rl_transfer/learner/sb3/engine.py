@@ -74,8 +74,14 @@ class SB3Learner(Learner):
         self._model.set_logger(Logger(None, [] if self._log is None else [self._log]))
         self._model.policy.optimizer.register_step_post_hook(self._count_gradient_step)
         self._gradient_steps = 0
+        self._carried_transitions = 0
         self._rows_added = 0
         self._rows_saved = 0
+
+    @property
+    def carried_transitions(self) -> int:
+        """Transitions put into the replay buffer."""
+        return self._carried_transitions
 
     @property
     def gradient_steps(self) -> int:
@@ -111,7 +117,9 @@ class SB3Learner(Learner):
             raise ConfigError(f"{self.algorithm} has no replay buffer to put experience into")
         rows = replay.add_transitions(self._replay, transitions)
         self._rows_added += rows
-        return min(rows, self._replay.buffer_size) * self._replay.n_envs
+        kept = min(rows, self._replay.buffer_size) * self._replay.n_envs
+        self._carried_transitions += kept
+        return kept
 
     def act(self, observations: Any, *, deterministic: bool) -> NDArray[Any]:
         """Actions for a batch of observations."""
@@ -179,6 +187,7 @@ class SB3Learner(Learner):
             "counters": counters,
             "charged_steps": self.meter.steps,
             "gradient_steps": self._gradient_steps,
+            "carried_transitions": self._carried_transitions,
             "rows_added": self._rows_added,
         }
         buffer = io.BytesIO()
@@ -197,6 +206,7 @@ class SB3Learner(Learner):
             setattr(self._model, name, value)
         self.meter.steps = state["charged_steps"]
         self._gradient_steps = state["gradient_steps"]
+        self._carried_transitions = state["carried_transitions"]
         self._rows_added = self._rows_saved = state["rows_added"]
 
     def save_agent(self, folder: Path) -> None:
