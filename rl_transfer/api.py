@@ -1,7 +1,7 @@
 """The public Python API: what the commands do, as functions."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rl_transfer.analysis import StudyResults, write_results
@@ -11,14 +11,15 @@ from rl_transfer.execute import (
     Observer,
     Plan,
     assign_folders,
-    default_workers,
+    count_workers,
     execute,
     plan_study,
+    refuse_other_study,
     write_manifest,
 )
 from rl_transfer.report import write_html, write_tensorboard
 from rl_transfer.store import Store
-from rl_transfer.study import load_study, parse_overrides
+from rl_transfer.study import checked_name, load_study, looks_like_path, parse_overrides
 
 
 @dataclass(frozen=True)
@@ -28,12 +29,14 @@ class StudyOutcome:
     Attributes:
         results: Its curves and verdicts.
         failures: Runs that did not complete.
+        notes: What is allowed but worth knowing.
         report: The HTML report.
         tensorboard: The folder for TensorBoard.
     """
 
     results: StudyResults
     failures: tuple[Failure, ...]
+    notes: tuple[str, ...]
     report: Path
     tensorboard: Path
 
@@ -54,17 +57,19 @@ class Silent:
         """Nothing."""
 
 
-def plan(study: str | Path, overrides: Sequence[str] = ()) -> Plan:
+def plan(study: str | Path, overrides: Sequence[str] = (), *, name: str | None = None) -> Plan:
     """Check a study and list its runs, without training anything.
 
     Args:
         study: A shipped name or a path, of a study or of a pair alone.
         overrides: ``key=value`` texts laid over the study file.
+        name: The name for its results; the file's by default.
 
     Raises:
         ConfigError: If the study can't be carried out or could not decide anything.
     """
-    return plan_study(load_study(str(study), parse_overrides(overrides)))
+    loaded = load_study(str(study), parse_overrides(overrides))
+    return plan_study(loaded if name is None else replace(loaded, name=checked_name(name, "--name")))
 
 
 def run_study(
@@ -73,6 +78,7 @@ def run_study(
     store: str | Path = "runs",
     workers: int | None = None,
     overrides: Sequence[str] = (),
+    name: str | None = None,
     observer: Observer | None = None,
 ) -> StudyOutcome:
     """Carry out a study: train what is not stored, judge, and write the report.
@@ -82,6 +88,7 @@ def run_study(
         store: Folder of runs and results.
         workers: Processes at once; as many as there are cores by default.
         overrides: ``key=value`` texts laid over the study file, such as ``seeds=10``.
+        name: The name for its results; the file's by default.
         observer: Who is told how it goes on.
 
     Returns:
@@ -89,29 +96,35 @@ def run_study(
 
     Raises:
         ConfigError: If the study can't be carried out or could not decide anything; nothing was trained then.
-        StoreError: If the store can't be used.
+        StoreError: If the store can't be used, or holds another study of this name.
     """
-    planned = plan(study, overrides)
+    count = count_workers(workers)
+    planned = plan(study, overrides, name=name)
     place = Store(Path(store).absolute())
     place.open()
+    refuse_other_study(planned, place)
     folders = assign_folders(planned, place)
-    write_manifest(planned, place, folders, _command(str(study), overrides))
-    failures = execute(planned, place, folders, workers=workers or default_workers(), observer=observer or Silent())
-    return report_study(planned.study.name, store=store, failures=failures)
+    write_manifest(planned, place, folders, _command(str(study), overrides, name))
+    failures = execute(planned, place, folders, workers=count, observer=observer or Silent())
+    return report_study(planned.study.name, store=store, failures=failures, notes=planned.notes)
 
 
-def report_study(name: str, *, store: str | Path = "runs", failures: Sequence[Failure] = ()) -> StudyOutcome:
+def report_study(
+    name: str, *, store: str | Path = "runs", failures: Sequence[Failure] = (), notes: Sequence[str] = ()
+) -> StudyOutcome:
     """Judge a study's stored runs and write its report anew; nothing is trained.
 
     Args:
         name: The study's name, or the path of its file.
         store: Folder of runs and results.
         failures: Runs that did not complete, to be passed on.
+        notes: Notes of the plan, to be passed on.
 
     Raises:
         RLTransferError: If the store has no such study, or a file is damaged.
     """
     root = Path(store).absolute()
+    Store(root).check()
     name = Path(name).stem if name.endswith((".yaml", ".yml")) else name
     studies = sorted(file.parent.name for file in root.glob("studies/*/study.json"))
     if name not in studies:
@@ -120,8 +133,12 @@ def report_study(name: str, *, store: str | Path = "runs", failures: Sequence[Fa
             f"{root}: no study {name!r} in this store; {hint}; 'rl-transfer run {name}' carries it out"
         )
     results = write_results(root, name)
-    return StudyOutcome(results, tuple(failures), write_html(root, results), write_tensorboard(root, results))
+    page, events = write_html(root, results), write_tensorboard(root, results)
+    return StudyOutcome(results, tuple(failures), tuple(notes), page, events)
 
 
-def _command(study: str, overrides: Sequence[str]) -> list[str]:
-    return ["rl-transfer", "run", study, *(part for text in overrides for part in ("--set", text))]
+def _command(study: str, overrides: Sequence[str], name: str | None) -> list[str]:
+    """The command that repeats a study, from any folder."""
+    where = str(Path(study).expanduser().absolute()) if looks_like_path(study) else study
+    named = [] if name is None else ["--name", name]
+    return ["rl-transfer", "run", where, *named, *(part for text in overrides for part in ("--set", text))]

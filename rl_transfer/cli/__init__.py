@@ -16,11 +16,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 for success, 1 if a run failed, 2 for bad input, 130 after Ctrl-C.
     """
+    from pathlib import Path
+
     import tyro
 
     from rl_transfer.cli.commands import Command
     from rl_transfer.errors import RLTransferError
 
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)  # so that 'module:Env-v0' finds modules here, as with python -m
     command = tyro.cli(Command, args=arguments, prog=PROGRAM, description=_DESCRIPTION)
     try:
         return command.call()

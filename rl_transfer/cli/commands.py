@@ -21,6 +21,8 @@ class Run:
     """Folder of runs and results."""
     workers: int | None = None
     """Runs at once; as many as there are cores by default."""
+    name: str | None = None
+    """Name for the results; the file's by default."""
     overrides: _Overrides = ()
     """Lay a value over the study file, such as --set seeds=10 or --set learner.gamma=0.99; may be repeated."""
 
@@ -28,14 +30,16 @@ class Run:
         """Run and print."""
         from rl_transfer.api import run_study
         from rl_transfer.cli.show import show_outcome
-        from rl_transfer.errors import ConfigError
         from rl_transfer.report import LiveProgress
 
-        if self.workers is not None and self.workers < 1:
-            raise ConfigError(f"must be at least 1, not {self.workers}", key="--workers")
         with LiveProgress() as progress:
             outcome = run_study(
-                self.study, store=self.store, workers=self.workers, overrides=self.overrides, observer=progress
+                self.study,
+                store=self.store,
+                workers=self.workers,
+                overrides=self.overrides,
+                name=self.name,
+                observer=progress,
             )
         return show_outcome(outcome, self.store)
 

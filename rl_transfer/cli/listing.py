@@ -93,6 +93,7 @@ def _studies() -> Rows:
 
 
 def _runs(store: Store) -> Rows:
+    store.check()
     for folder in store.index().values():
         status = store.status(folder)
         outcome = "not finished" if status is None else str(status["outcome"])

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rl_transfer.api import StudyOutcome
-from rl_transfer.execute import Plan, PlannedRun, default_workers, minutes_left, steps_per_second
+from rl_transfer.execute import Plan, PlannedRun, comparison_sizes, count_workers, minutes_left, steps_per_second
 from rl_transfer.report import tensorboard_command, verdict_table
 from rl_transfer.report.places import from_here
 from rl_transfer.stats import smallest_reachable_p
@@ -20,6 +20,8 @@ def show_outcome(outcome: StudyOutcome, store: Path) -> int:
     for failure in outcome.failures:
         console.print(f"{failure.run}: {failure.outcome}: {failure.message}", style="red", markup=False, soft_wrap=True)
         console.print(f"  log: {failure.log}", markup=False, soft_wrap=True)
+    for note in outcome.notes:
+        console.print(f"Note: {note}", markup=False, highlight=False)
     name = outcome.results.data.manifest.name
     console.print(f"Report:      {from_here(outcome.report)}", markup=False, soft_wrap=True)
     console.print(f"TensorBoard: {tensorboard_command(store, name)}", markup=False, soft_wrap=True)
@@ -30,11 +32,13 @@ def show_plan(plan: Plan, root: Path, workers: int | None) -> int:
     """Print a study's runs, their cost, and what its seeds can decide."""
     console = Console(soft_wrap=False)
     store = Store(root.absolute())
+    store.check()
+    count = count_workers(workers)
     folders = store.index()
     stored = {run.key for run in plan.distinct() if run.key in folders and store.status(folders[run.key]) is not None}
     console.print(_runs_table(plan, stored))
     todo = [run for run in plan.distinct() if run.key not in stored]
-    for line in (_cost_line(plan, todo, store, folders, workers or default_workers()), *_seed_lines(plan), *plan.notes):
+    for line in (_cost_line(plan, todo, store, folders, count), *_seed_lines(plan), *plan.notes):
         console.print(line, markup=False, highlight=False)
     return 0
 
@@ -72,9 +76,13 @@ def _seed_lines(plan: Plan) -> list[str]:
     config = plan.study.config
     arms = len(config.arms)
     level = config.alpha / arms
-    baseline = config.baseline_seeds or config.seeds
-    reachable = smallest_reachable_p(baseline, config.seeds)
+    shared = "" if arms == 1 else f" over {arms} arms"
+    sizes: dict[tuple[int, int], list[str]] = {}
+    for family, size in comparison_sizes(config).items():
+        sizes.setdefault(size, []).append(family)
     return [
-        f"{config.seeds} seeds against {baseline} of scratch can reach p = {reachable:.2g}; the level is {level:.2g} "
-        f"(alpha {config.alpha:g} over {arms} {'arm' if arms == 1 else 'arms'}): the seeds can decide"
+        f"{', '.join(families)}: {arm} against {baseline} seeds can reach "
+        f"p = {smallest_reachable_p(baseline, arm):.2g}; "
+        f"the level is {level:.2g} (alpha {config.alpha:g}{shared}): the seeds can decide"
+        for (arm, baseline), families in sizes.items()
     ]

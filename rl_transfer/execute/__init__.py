@@ -1,8 +1,9 @@
 """Plan and carry out: a study to finished runs."""
 
+from rl_transfer.execute.check import comparison_sizes
 from rl_transfer.execute.estimate import minutes_left, steps_per_second
-from rl_transfer.execute.local import Failure, Observer, assign_folders, default_workers, execute
-from rl_transfer.execute.manifest import write_manifest
+from rl_transfer.execute.local import Failure, Observer, assign_folders, count_workers, execute
+from rl_transfer.execute.manifest import refuse_other_study, write_manifest
 from rl_transfer.execute.plan import Plan, PlannedRun, plan_study
 
 __all__ = [
@@ -11,10 +12,12 @@ __all__ = [
     "Plan",
     "PlannedRun",
     "assign_folders",
-    "default_workers",
+    "comparison_sizes",
+    "count_workers",
     "execute",
     "minutes_left",
     "plan_study",
+    "refuse_other_study",
     "steps_per_second",
     "write_manifest",
 ]

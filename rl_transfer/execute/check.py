@@ -1,50 +1,58 @@
-"""What is refused before anything trains; each error names the file and the key."""
-
-from math import comb
+"""What is refused before anything trains; each error names the file, the line where there is one, and the key."""
 
 from rl_transfer.errors import ConfigError
-from rl_transfer.learner import refuse_idle_learning, refuse_missing_device, refuse_unsuitable_spaces
-from rl_transfer.methods import build_methods
+from rl_transfer.learner import (
+    refuse_idle_learning,
+    refuse_missing_device,
+    refuse_random_evaluation,
+    refuse_unsuitable_spaces,
+)
+from rl_transfer.methods import resolve_methods
 from rl_transfer.stats import smallest_reachable_p
-from rl_transfer.study import LoadedPair, LoadedStudy
+from rl_transfer.study import LoadedPair, LoadedStudy, Named, StudyConfig
 from rl_transfer.tasks import TaskFacts, inspect_task, refuse_different_spaces
 
-
-def _under(error: ConfigError, file: object, *keys: str) -> ConfigError:
-    key = ".".join(part for part in (*keys, error.key) if part)
-    return ConfigError(error.message, file=file, key=key)
+_MOST_SEEDS = 1000
 
 
-def check_seeds(study: LoadedStudy) -> None:
-    """Refuse a study whose seeds can't reach its level.
+def comparison_sizes(config: StudyConfig) -> dict[str, tuple[int, int]]:
+    """What the study will compare: by family, runs of the arm and of its baseline."""
+    sizes = {"total": (config.seeds, config.baseline_seeds or config.seeds)}
+    if any(arm.placebo for arm in config.arms.values()):
+        sizes["knowledge"] = (config.seeds, config.seeds)
+    if any(arm.sham for arm in config.arms.values()):
+        sizes["sham"] = (config.seeds, config.seeds)
+    return sizes
+
+
+def check_study(study: LoadedStudy) -> None:
+    """Refuse a study whose seeds can't reach its level, or that asks for a device that is not there.
 
     Raises:
-        ConfigError: Says how many seeds would.
+        ConfigError: Says how many seeds would do.
     """
     config = study.config
     level = config.alpha / len(config.arms)
-    reachable = smallest_reachable_p(config.seeds, config.seeds)
-    if reachable > level:
-        enough = next(n for n in range(2, 1000) if 2 / comb(2 * n, n) <= level)
-        arms = f" shared by {len(config.arms)} arms" if len(config.arms) > 1 else ""
-        raise ConfigError(
-            f"{config.seeds} against {config.seeds} seeds can't decide anything: the smallest p they can reach is "
-            f"{reachable:.3g}, the level is {level:.3g} (alpha {config.alpha:g}{arms}): take at least {enough} seeds",
-            file=study.file,
-            key="seeds",
-        )
-
-
-def check_device(study: LoadedStudy) -> None:
-    """Refuse a device that this machine does not have.
-
-    Raises:
-        ConfigError: Names the study file.
-    """
+    for family, (arm, baseline) in comparison_sizes(config).items():
+        reachable = smallest_reachable_p(baseline, arm)
+        if reachable > level:
+            shared = f" shared by {len(config.arms)} arms" if len(config.arms) > 1 else ""
+            raise study.draft.error(
+                ("seeds",),
+                f"{arm} against {baseline} seeds can't decide anything ({family}): the smallest p they can reach is "
+                f"{reachable:.3g}, the level is {level:.3g} (alpha {config.alpha:g}{shared}): {_enough(level)}",
+            )
     try:
-        refuse_missing_device(study.config.device)
+        refuse_missing_device(config.device)
     except ConfigError as error:
-        raise _under(error, study.file) from error
+        raise study.draft.under(error) from error
+
+
+def _enough(level: float) -> str:
+    for seeds in range(2, _MOST_SEEDS):
+        if smallest_reachable_p(seeds, seeds) <= level:
+            return f"take at least {seeds} seeds"
+    return "no number of seeds can reach it: raise alpha"
 
 
 def check_tasks(pair: LoadedPair) -> tuple[TaskFacts, TaskFacts]:
@@ -54,36 +62,45 @@ def check_tasks(pair: LoadedPair) -> tuple[TaskFacts, TaskFacts]:
         ConfigError: Names the task and the key.
     """
     facts = {}
+    algorithm = pair.config.learner.algorithm
     for name, task in (("source", pair.config.source), ("target", pair.config.target)):
         try:
             facts[name] = inspect_task(task)
-            refuse_unsuitable_spaces(
-                pair.config.learner.algorithm, facts[name].observation_space, facts[name].action_space
-            )
+            refuse_unsuitable_spaces(algorithm, facts[name].observation_space, facts[name].action_space)
         except ConfigError as error:
-            raise _under(error, pair.file, name) from error
+            raise pair.draft.under(error, name) from error
     try:
         refuse_different_spaces(facts["source"], facts["target"])
     except ConfigError as error:
-        raise _under(error, pair.file) from error
+        raise pair.draft.under(error) from error
     return facts["source"], facts["target"]
 
 
-def check_methods(study: LoadedStudy, pair: LoadedPair) -> None:
+def check_methods(study: LoadedStudy, pair: LoadedPair) -> dict[str, tuple[Named, ...]]:
     """Refuse methods that don't exist, don't fit the algorithm, or have wrong settings.
+
+    Returns:
+        By arm its methods with all their settings, defaults included.
 
     Raises:
         ConfigError: Names the arm, the method and the setting.
     """
+    resolved = {}
     for name, arm in study.config.arms.items():
         try:
-            build_methods(arm.methods, pair.config.learner.algorithm)
+            resolved[name] = resolve_methods(arm.methods, pair.config.learner.algorithm)
         except ConfigError as error:
-            raise _under(error, study.file, "arms", name, "methods") from error
+            raise study.draft.under(error, "arms", name, "methods") from error
+    return resolved
 
 
-def check_budget(study: LoadedStudy, pair: LoadedPair) -> list[str]:
-    """Refuse budgets that no whole number of rollouts fills.
+def check_budget(study: LoadedStudy, pair: LoadedPair, segment_floor: int) -> list[str]:
+    """Refuse budgets and segments that no whole number of rollouts fills, and learners that would never learn.
+
+    Args:
+        study: The study.
+        pair: One of its pairs.
+        segment_floor: Steps below which a segment would cut too many episodes.
 
     Returns:
         Notes on what is allowed but worth knowing.
@@ -91,38 +108,50 @@ def check_budget(study: LoadedStudy, pair: LoadedPair) -> list[str]:
     Raises:
         ConfigError: Proposes the nearest budgets.
     """
-    config = pair.config
+    config, error_at = pair.config, pair.draft.error
     rollout = config.learner.rollout_steps
     for name, budget in (("source", config.budget.source), ("target", config.budget.target)):
         if budget % rollout:
             lower, upper = budget // rollout * rollout, -(-budget // rollout) * rollout
             nearest = f"{lower} or {upper}" if lower else f"{upper}"
-            raise ConfigError(
-                f"{budget} steps are no multiple of the learner's rollout of {rollout}: take {nearest}",
-                file=pair.file,
-                key=f"budget.{name}",
-            )
+            message = f"{budget} steps are no multiple of the learner's rollout of {rollout}: take {nearest}"
+            raise error_at(("budget", name), message)
+        if budget < config.evaluation.points - 1:
+            raise error_at(("evaluation", "points"), f"{config.evaluation.points} points don't fit into {budget} steps")
         try:
             refuse_idle_learning(config.learner, budget)
         except ConfigError as error:
-            raise _under(error, pair.file, "learner") from error
-        if budget < config.evaluation.points - 1:
-            raise ConfigError(
-                f"{config.evaluation.points} points don't fit into {budget} steps",
-                file=pair.file,
-                key="evaluation.points",
-            )
-    if study.config.segment_steps is not None and study.config.segment_steps % rollout:
-        wanted = -(-study.config.segment_steps // rollout) * rollout
-        raise ConfigError(
-            f"must be a multiple of the learner's rollout of {rollout}: take {wanted}",
-            file=study.file,
-            key="segment_steps",
-        )
-    spacing, rest = divmod(config.budget.target, config.evaluation.points - 1)
-    if rest or spacing % rollout:
-        return [
-            f"{pair.name}: {config.evaluation.points} points over {config.budget.target} steps fall between updates "
-            f"(every {rollout} steps); each shows the policy of the last update before it"
-        ]
+            raise pair.draft.under(error, "learner") from error
+    try:
+        refuse_random_evaluation(config.learner, config.evaluation)
+    except ConfigError as error:
+        raise pair.draft.under(error, "evaluation") from error
+    return [*_segment_notes(study, rollout, segment_floor, config.budget.target), *_grid_notes(pair, rollout)]
+
+
+def _segment_notes(study: LoadedStudy, rollout: int, floor: int, budget: int) -> list[str]:
+    steps = study.config.segment_steps
+    if steps is None:
+        return []
+    if steps % rollout:
+        message = f"must be a multiple of the learner's rollout of {rollout}: take {-(-steps // rollout) * rollout}"
+        raise study.draft.error(("segment_steps",), message)
+    if steps < min(floor, budget):
+        return [f"segments of {steps} steps cut episodes often, which changes the task: {floor} have room for ten"]
     return []
+
+
+def _grid_notes(pair: LoadedPair, rollout: int) -> list[str]:
+    """Points between updates are allowed; says which numbers of points would avoid them."""
+    notes = []
+    intervals = pair.config.evaluation.points - 1
+    for name, budget in (("source", pair.config.budget.source), ("target", pair.config.budget.target)):
+        rollouts = budget // rollout
+        if rollouts % intervals:
+            divisors = [n for n in range(1, rollouts + 1) if rollouts % n == 0]
+            nearest = min(divisors, key=lambda n: abs(n - intervals)) + 1
+            notes.append(
+                f"{pair.name}: {intervals + 1} points over {budget} {name} steps fall between updates (every {rollout} "
+                f"steps); each shows the policy of the last update before it. {nearest} points would not"
+            )
+    return notes

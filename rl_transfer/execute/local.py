@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from filelock import FileLock
+
+from rl_transfer.errors import ConfigError
 from rl_transfer.execute.plan import Plan, PlannedRun
 from rl_transfer.execute.workers import Workers
 from rl_transfer.store import Store, write_spec
@@ -37,18 +40,30 @@ class Failure:
     log: Path
 
 
-def default_workers() -> int:
-    """As many workers as this process may use cores."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def count_workers(wanted: int | None) -> int:
+    """As many workers as wanted; by default as this process may use cores.
+
+    Raises:
+        ConfigError: If fewer than one are wanted.
+    """
+    if wanted is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if wanted < 1:
+        raise ConfigError(f"must be at least 1, not {wanted}", key="--workers")
+    return wanted
 
 
 def assign_folders(plan: Plan, store: Store) -> dict[str, Path]:
-    """Each run's folder by key: where it is stored already, else where it will be; specifications are written."""
-    folders = store.index()
-    for run in plan.distinct():
-        if run.key not in folders:
-            folders[run.key] = store.run_folder(run.pair, run.arm, run.seed, run.key)
-            write_spec(folders[run.key], run.key, run.spec)
+    """Each run's folder by key: where it is stored already, else where it will be; specifications are written.
+
+    One program at a time, so that a run which two studies need gets one folder.
+    """
+    with FileLock(store.lock("folders")):
+        folders = store.index()
+        for run in plan.distinct():
+            if run.key not in folders:
+                folders[run.key] = store.run_folder(run.pair, run.arm, run.seed, run.key)
+                write_spec(folders[run.key], run.key, run.spec)
     return folders
 
 
@@ -116,13 +131,16 @@ class _Execution:
                 self._observer.run_progress(running[message["key"]].name, message["step"], message["mean_return"])
 
     def _ready(self, waiting: list[PlannedRun]) -> list[PlannedRun]:
-        """Runs that could start now; those whose source did not complete are given up."""
+        """Runs that could start now; those whose source left nothing behind are given up.
+
+        A source that diverged or whose environment failed leaves the agent of its last checkpoint.
+        """
         ready = []
         for run in list(waiting):
-            source = "completed" if run.spec.source is None else self._outcomes.get(run.spec.source.key)
-            if source == "completed":
+            source = None if run.spec.source is None else self._outcomes.get(run.spec.source.key, "waiting")
+            if source not in ("waiting", "crashed"):
                 ready.append(run)
-            elif source is not None:
+            elif source == "crashed":
                 waiting.remove(run)
                 self._outcomes[run.key] = "not run"
                 self._observer.run_ended(run.name, "not run")
@@ -141,7 +159,7 @@ class _Execution:
         if outcome == "not run":
             assert run.spec.source is not None
             log = self._folders[run.spec.source.key] / "log.txt"
-            return Failure(run.name, outcome, "its source run did not complete", log)
+            return Failure(run.name, outcome, "its source run crashed", log)
         status = self._store.status(self._folders[run.key])
         return Failure(run.name, outcome, _last_line(log) if status is None else status["message"], log)
 

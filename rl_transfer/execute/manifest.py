@@ -5,11 +5,47 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rl_transfer.errors import StoreError
 from rl_transfer.execute.plan import Plan, PlannedRun
-from rl_transfer.store import Store, write_json
+from rl_transfer.store import Store, read_json, write_json
 from rl_transfer.study import LoadedPair
 
 FORMAT = 1
+
+
+def refuse_other_study(plan: Plan, store: Store) -> None:
+    """Refuse a study whose name stands for another one in the store already: its results would be overwritten.
+
+    Raises:
+        StoreError: Says what differs, and how to keep both.
+    """
+    path = store.study(plan.study.name) / "study.json"
+    if not path.with_name("verdicts.json").exists():
+        return
+    there, here = read_json(path), _identity(plan)
+    runs = {
+        (pair, run["arm"], run["seed"], run["key"]) for pair in there["pairs"] for run in there["pairs"][pair]["runs"]
+    }
+    differs = [name for name, value in here.items() if there.get(name) != value]
+    if runs != {(run.pair, run.arm, run.seed, run.key) for run in plan.runs}:
+        differs.append("runs")
+    if differs:
+        raise StoreError(
+            f"{path.parent} holds another study of this name (other {', '.join(differs)}): give this one a name of "
+            "its own with --name, or another --store; nothing was changed. (Seeds added to a finished study are a "
+            "second look at it, which its error level does not cover: first_seed gives fresh ones.)"
+        )
+
+
+def _identity(plan: Plan) -> dict[str, Any]:
+    """What a study's verdicts depend on besides its runs."""
+    config = plan.study.config
+    return {
+        "alpha": config.alpha,
+        "margin": config.margin,
+        "seeds": config.seeds,
+        "baseline_seeds": config.baseline_seeds or config.seeds,
+    }
 
 
 def write_manifest(plan: Plan, store: Store, folders: Mapping[str, Path], command: list[str]) -> Path:
@@ -32,10 +68,7 @@ def write_manifest(plan: Plan, store: Store, folders: Mapping[str, Path], comman
             "format": FORMAT,
             "name": plan.study.name,
             "description": config.description,
-            "alpha": config.alpha,
-            "margin": config.margin,
-            "seeds": config.seeds,
-            "baseline_seeds": config.baseline_seeds or config.seeds,
+            **_identity(plan),
             "command": shlex.join(command),
             "versions": plan.runs[0].spec.versions,
             "pairs": {pair.name: _pair(plan, pair, store, folders) for pair in plan.study.pairs},

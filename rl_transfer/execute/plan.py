@@ -1,16 +1,15 @@
 """From a validated study to the list of its runs, everything checked that can be checked before training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
-from platform import python_version
 
-from rl_transfer.execute.check import check_budget, check_device, check_methods, check_seeds, check_tasks
+from rl_transfer.execute.check import check_budget, check_methods, check_study, check_tasks
+from rl_transfer.execute.identity import code_digest, library_versions
 from rl_transfer.store import run_key
 from rl_transfer.study import (
-    ArmConfig,
     LoadedPair,
     LoadedStudy,
+    Named,
     PairConfig,
     RunSpec,
     SourceSpec,
@@ -18,7 +17,6 @@ from rl_transfer.study import (
 )
 from rl_transfer.tasks import TaskFacts
 
-_LIBRARIES = ("rl-transfer", "gymnasium", "numpy", "stable-baselines3", "torch")
 _EPISODES_PER_SEGMENT = 10
 
 
@@ -61,16 +59,14 @@ def plan_study(study: LoadedStudy) -> Plan:
     Raises:
         ConfigError: If the study can't be carried out or could not decide anything.
     """
-    check_seeds(study)
-    check_device(study)
+    check_study(study)
     runs: list[PlannedRun] = []
     notes: list[str] = []
     for pair in study.pairs:
         source, target = check_tasks(pair)
-        check_methods(study, pair)
-        notes += check_budget(study, pair)
-        planner = _PairPlanner(study.config, pair, source, target)
-        runs += planner.runs()
+        methods = check_methods(study, pair)
+        notes += check_budget(study, pair, segment_steps(pair.config, target))
+        runs += _PairPlanner(study.config, pair, methods, source, target).runs()
     runs.sort(key=lambda run: run.spec.role != "source")
     return Plan(study, tuple(runs), tuple(dict.fromkeys(notes)))
 
@@ -78,35 +74,43 @@ def plan_study(study: LoadedStudy) -> Plan:
 class _PairPlanner:
     """Lists the runs of one pair."""
 
-    def __init__(self, study: StudyConfig, pair: LoadedPair, source: TaskFacts, target: TaskFacts) -> None:
-        self.study, self.name, self.pair = study, pair.name, pair.config
+    def __init__(
+        self,
+        study: StudyConfig,
+        pair: LoadedPair,
+        methods: Mapping[str, tuple[Named, ...]],
+        source: TaskFacts,
+        target: TaskFacts,
+    ) -> None:
+        self.study, self.name, self.pair, self.methods = study, pair.name, pair.config, methods
         self.source, self.target = source, target
-        self.versions = {"python": python_version()} | {name: version(name) for name in _LIBRARIES}
 
     def runs(self) -> Iterator[PlannedRun]:
         """Sources, then from scratch, then each arm with its placebo and sham."""
-        seeds = range(self.study.seeds)
+        first = self.study.first_seed
+        seeds = range(first, first + self.study.seeds)
         sources = [self._planned("source", self._spec("source", seed)) for seed in seeds]
         yield from sources
         shams = []
         if any(arm.sham for arm in self.study.arms.values()):
             shams = [self._planned("source.sham", self._spec("source", seed, sham=True)) for seed in seeds]
             yield from shams
-        for seed in range(self.study.baseline_seeds or self.study.seeds):
+        for seed in range(first, first + (self.study.baseline_seeds or self.study.seeds)):
             yield self._planned("scratch", self._spec("target", seed))
         for name, arm in self.study.arms.items():
-            yield from self._arm(name, arm, sources)
+            methods = self.methods[name]
+            yield from self._arm(name, methods, sources)
             if arm.placebo:
-                yield from self._arm(f"{name}.placebo", arm, sources, scrambled=True)
+                yield from self._arm(f"{name}.placebo", methods, sources, scrambled=True)
             if arm.sham:
-                yield from self._arm(f"{name}.sham", arm, shams)
+                yield from self._arm(f"{name}.sham", methods, shams)
 
     def _arm(
-        self, name: str, arm: ArmConfig, sources: list[PlannedRun], *, scrambled: bool = False
+        self, name: str, methods: tuple[Named, ...], sources: list[PlannedRun], *, scrambled: bool = False
     ) -> Iterator[PlannedRun]:
         for run in sources:
             source = SourceSpec(key=run.key, scrambled=scrambled)
-            yield self._planned(name, self._spec("target", run.seed, arm=arm, source=source))
+            yield self._planned(name, self._spec("target", run.seed, methods=methods, source=source))
 
     def _planned(self, arm: str, spec: RunSpec) -> PlannedRun:
         return PlannedRun(self.name, arm, spec.seed, spec, run_key(spec))
@@ -116,7 +120,7 @@ class _PairPlanner:
         role: str,
         seed: int,
         *,
-        arm: ArmConfig | None = None,
+        methods: tuple[Named, ...] = (),
         source: SourceSpec | None = None,
         sham: bool = False,
     ) -> RunSpec:
@@ -129,7 +133,7 @@ class _PairPlanner:
             task_digest=facts.digest,
             sham=sham,
             learner=self.pair.learner,
-            methods=() if arm is None else arm.methods,
+            methods=methods,
             source=source,
             grid=evaluation_grid(self.pair, budget),
             episodes=self.pair.evaluation.episodes,
@@ -137,7 +141,8 @@ class _PairPlanner:
             segment_steps=self.study.segment_steps or segment_steps(self.pair, facts),
             device=self.study.device,
             seed=seed,
-            versions=self.versions,
+            code=code_digest(method.name for method in methods),
+            versions=library_versions() | facts.distributions,
         )
 
 

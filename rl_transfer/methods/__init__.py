@@ -1,6 +1,6 @@
 """How knowledge enters a learner: one file a method, found by its file name."""
 
-from rl_transfer.methods._discovery import build_methods, method_class, method_names
+from rl_transfer.methods._discovery import build_methods, method_class, method_names, resolve_methods
 from rl_transfer.methods._method import Method
 
-__all__ = ["Method", "build_methods", "method_class", "method_names"]
+__all__ = ["Method", "build_methods", "method_class", "method_names", "resolve_methods"]

@@ -66,6 +66,19 @@ def build_methods(configured: Sequence[Named], algorithm: str) -> list[Method]:
     return methods
 
 
+def resolve_methods(configured: Sequence[Named], algorithm: str) -> tuple[Named, ...]:
+    """The methods of an arm with all their settings, defaults included: what stands for them in a run's identity.
+
+    Raises:
+        ConfigError: As :func:`build_methods`.
+    """
+    methods = zip(configured, build_methods(configured, algorithm), strict=True)
+    return tuple(
+        Named(name=named.name, settings=TypeAdapter(type(method)).dump_python(method, mode="json"))
+        for named, method in methods
+    )
+
+
 def _build(named: Named) -> Method:
     cls = method_class(named.name)
     valid = [field.name for field in fields(cls)]  # type: ignore[arg-type]

@@ -64,19 +64,33 @@ class Store:
         """The lock file of one run: it has one owner at a time, whoever started it."""
         return self.root / "locks" / f"{key}.lock"
 
-    def open(self) -> None:
-        """Make the store, or check that this release can use it.
+    @property
+    def _marker(self) -> Path:
+        return self.root / "store.json"
+
+    def check(self) -> None:
+        """Check that this is a store that this release can use, or nothing yet.
 
         Raises:
-            StoreError: If it can't be written to, or was made by another release's format.
+            StoreError: If it is no folder, or was made by another release's format.
         """
-        marker = self.root / "store.json"
-        if not marker.exists():
-            write_json(marker, {"format": FORMAT})
-        found = read_json(marker)
-        form = found.get("format") if isinstance(found, dict) else None
-        if form != FORMAT:
-            raise StoreError(f"{marker}: format {form!r}, this release reads {FORMAT}: use another --store")
+        if self.root.exists() and not self.root.is_dir():
+            raise StoreError(f"{self.root}: is no folder: choose another --store")
+        if self._marker.exists():
+            found = read_json(self._marker)
+            form = found.get("format") if isinstance(found, dict) else None
+            if form != FORMAT:
+                raise StoreError(f"{self._marker}: format {form!r}, this release reads {FORMAT}: use another --store")
+
+    def open(self) -> None:
+        """Make the store where there is none, and check it.
+
+        Raises:
+            StoreError: If it can't be written to, is no folder, or was made by another release's format.
+        """
+        self.check()
+        if not self._marker.exists():
+            write_json(self._marker, {"format": FORMAT})
         locks = self.lock("x").parent
         try:
             locks.mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,8 @@ from rl_transfer.study.config import (
     StudyConfig,
     TaskConfig,
 )
-from rl_transfer.study.load import LoadedPair, LoadedStudy, load_study, parse_overrides
-from rl_transfer.study.shipped import shipped_names
+from rl_transfer.study.load import LoadedPair, LoadedStudy, checked_name, load_study, parse_overrides
+from rl_transfer.study.shipped import looks_like_path, shipped_names
 from rl_transfer.study.spec import RunSpec, SourceSpec
 
 __all__ = [
@@ -35,7 +35,9 @@ __all__ = [
     "SourceSpec",
     "StudyConfig",
     "TaskConfig",
+    "checked_name",
     "load_study",
+    "looks_like_path",
     "parse_overrides",
     "shipped_names",
 ]

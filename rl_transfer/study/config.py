@@ -240,6 +240,7 @@ class StudyConfig(Frozen):
     pairs: Annotated[Many[str], Field(min_length=1)]
     arms: Annotated[dict[ArmName, ArmConfig], Field(min_length=1)]
     seeds: Annotated[int, Field(ge=2)] = 6
+    first_seed: NonNegativeInt = 0
     baseline_seeds: PositiveInt | None = None
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     margin: PositiveFloat = 0.10

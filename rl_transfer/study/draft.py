@@ -63,6 +63,11 @@ class Draft:
         note = f" (with values from {other})" if path and other is not None else ""
         return ConfigError(message + note, file=place.file, key=dotted(path) or None, line=place.line)
 
+    def under(self, error: ConfigError, *keys: str) -> ConfigError:
+        """An error whose key is relative to some of this draft's keys, with its place filled in."""
+        parts = ".".join((*keys, *filter(None, [error.key]))).split(".")
+        return self.error(tuple(int(part) if part.isdigit() else part for part in parts), error.message)
+
     def lay_over(self, path: KeyPath, value: Any, place: Place) -> None:
         """Set the value at a path, which may be new.
 

@@ -1,7 +1,7 @@
 """Files to validated studies: names are found, overrides laid over, every error says file, line and key."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,19 @@ _SET = Place("--set")
 
 @dataclass(frozen=True)
 class LoadedPair:
-    """A validated pair, its name and where it came from."""
+    """A validated pair, its name and where its values came from."""
 
     name: str
-    file: Path
+    draft: Draft = field(repr=False, compare=False)
     config: PairConfig
 
 
 @dataclass(frozen=True)
 class LoadedStudy:
-    """A validated study with its validated pairs, its name and where it came from."""
+    """A validated study with its validated pairs, its name and where its values came from."""
 
     name: str
-    file: Path
+    draft: Draft = field(repr=False, compare=False)
     config: StudyConfig
     pairs: tuple[LoadedPair, ...]
 
@@ -71,7 +71,7 @@ def load_study(text: str, overrides: Overrides | None = None) -> LoadedStudy:
         ConfigError: If anything is missing, unknown, of a wrong type or contradictory.
     """
     file, kind = find_file(text, ("studies", "pairs"))
-    study_name = _name(file)
+    study_name = checked_name(file.stem, file)
     raw, lines = read_yaml(file)
     if kind == "pairs" or (kind is None and "pairs" not in raw and not raw.keys().isdisjoint(("source", "target"))):
         raw, lines = {"pairs": [str(file)], "arms": {"fine_tune": {"methods": ["fine_tune"]}}}, {}
@@ -83,7 +83,7 @@ def load_study(text: str, overrides: Overrides | None = None) -> LoadedStudy:
     for index, pair in enumerate(pairs):
         if pair.name in [earlier.name for earlier in pairs[:index]]:
             raise study.error(("pairs", index), f"the name {pair.name} stands for another pair already")
-    return LoadedStudy(study_name, file, config, pairs)
+    return LoadedStudy(study_name, study, config, pairs)
 
 
 def _load_pair(text: str, index: int, study: Draft) -> LoadedPair:
@@ -97,7 +97,7 @@ def _load_pair(text: str, index: int, study: Draft) -> LoadedPair:
     pair = Draft(file, *read_yaml(file))
     for section in _LAID_OVER_PAIRS:
         _lay_section(section, study, pair)
-    return LoadedPair(_name(file), file, pair.validate(PairConfig))
+    return LoadedPair(checked_name(file.stem, file), pair, pair.validate(PairConfig))
 
 
 def _lay_section(section: str, study: Draft, pair: Draft) -> None:
@@ -110,8 +110,13 @@ def _lay_section(section: str, study: Draft, pair: Draft) -> None:
         pair.lay_over((section, key), value, study.place((section, key)))
 
 
-def _name(file: Path) -> str:
+def checked_name(name: str, place: object) -> str:
+    """Pass on a study's or pair's name that is also a safe folder name.
+
+    Raises:
+        ConfigError: If it is none; says where it came from.
+    """
     try:
-        return safe_name(file.stem)
+        return safe_name(name)
     except PydanticCustomError as error:
-        raise ConfigError(f"rename the file: {error.message()}", file=file) from error
+        raise ConfigError(f"{name!r}: {error.message()}: rename it", file=place) from error

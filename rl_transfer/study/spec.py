@@ -25,6 +25,7 @@ class RunSpec(Frozen):
         task_digest: Digest of the environment's and the wrappers' source code.
         grid: Evaluation points in charged environment steps, 0 and the budget included.
         segment_steps: Charged steps between two checkpoints.
+        code: Digest of this project's own code that carries out the run, its methods included.
         versions: Versions of the interpreter and of the libraries that the result depends on.
     """
 
@@ -42,6 +43,7 @@ class RunSpec(Frozen):
     threads: PositiveInt = 1
     device: str = "cpu"
     seed: NonNegativeInt
+    code: str
     versions: dict[str, str]
 
     @field_validator("grid")

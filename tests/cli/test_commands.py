@@ -20,6 +20,10 @@ BAD = [
     (["run", "quickstart", "--set", "learner.gamma=.nan"], r"learner\.gamma.*finite"),
     (["run", "quickstart", "--set", "budget.target=1000"], r"budget\.target.*768 or 1024"),
     (["run", "quickstart", "--set", "seeds=3"], r"seeds: .*at least 4 seeds"),
+    (["run", "quickstart", "--set", "alpha=0.000001"], r"alpha.*no number of seeds can"),
+    (["run", "quickstart", "--name", "../x"], r"--name: '\.\./x'"),
+    (["check", "quickstart", "--workers", "-4"], r"--workers: must be at least 1"),
+    (["check", "quickstart", "--set", "learner.algorithm=dqn", "--set", "evaluation.deterministic=false"], r"greedy"),
     (["run", "quickstart", "--workers", "0"], r"--workers: must be at least 1"),
     (["check", "quickstart", "--set", "arms.fine_tune.methods=[fine_tun]"], r"did you mean 'fine_tune'"),
     (["check", "cartpole_heavy_pol"], r"did you mean 'cartpole_heavy_pole'"),
@@ -39,10 +43,11 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, ar
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_store_that_is_no_folder_is_said(tmp_path, capsys):
+@pytest.mark.parametrize("command", [["run", "smoke"], ["check", "smoke"], ["report", "smoke"], ["list", "runs"]])
+def test_a_store_that_is_no_folder_is_said(tmp_path, capsys, command):
     (tmp_path / "file").write_text("")
-    assert main(["run", "smoke", "--store", str(tmp_path / "file")]) == 2
-    assert str(tmp_path / "file") in capsys.readouterr().err
+    assert main([*command, "--store", str(tmp_path / "file")]) == 2
+    assert f"{tmp_path / 'file'}: is no folder" in capsys.readouterr().err
 
 
 def test_an_unknown_command_or_option_is_exit_code_2(capsys):
@@ -56,7 +61,7 @@ def test_check_lists_runs_cost_and_whether_seeds_can_decide(tmp_path, capsys):
     assert main(["check", "quickstart", "--store", str(tmp_path / "runs")]) == 0
     out = capsys.readouterr().out
     assert "35 runs to train, 640,000 environment steps (5 runs are shared between pairs)" in out
-    assert "can reach p = 0.0079; the level is 0.05" in out
+    assert "total, knowledge: 5 against 5 seeds can reach p = 0.0079; the level is 0.05" in " ".join(out.split())
     assert not (tmp_path / "runs").exists()
 
 

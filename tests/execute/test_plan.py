@@ -3,12 +3,14 @@
 import json
 import re
 
+import numpy as np
 import pytest
 import yaml
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.execute import plan_study
-from rl_transfer.study import load_study, parse_overrides
+from rl_transfer.study import load_study, parse_overrides, shipped_names
+from rl_transfer.tasks import evaluate, inspect_task
 
 PAIR = {
     "source": {"id": "transfer/CartPole-v0"},
@@ -95,7 +97,7 @@ def test_points_between_updates_are_said(tmp_path):
 )
 def test_too_few_seeds_are_refused_with_the_number_that_would_do(tmp_path, overrides, needed):
     message = refused(tmp_path, "seeds=3", *overrides)
-    assert "seeds" in message
+    assert ": seeds: " in message
     assert f"at least {needed} seeds" in message
     planned(tmp_path, f"seeds={needed}", *overrides, description="mine")
 
@@ -113,7 +115,7 @@ def test_budget_that_is_no_multiple_of_the_rollout_names_the_nearest(tmp_path):
     ],
 )
 def test_a_learner_that_would_never_learn_is_refused(tmp_path, learner, key):
-    assert f"mine.yaml: {key}: " in refused(tmp_path, learner=learner)
+    assert re.search(rf"mine\.yaml(:\d+)?: {re.escape(key)}: ", refused(tmp_path, learner=learner))
 
 
 def test_a_missing_device_is_refused(tmp_path, monkeypatch):
@@ -146,7 +148,7 @@ def test_segment_must_be_a_multiple_of_the_rollout(tmp_path):
     ],
 )
 def test_tasks_that_cannot_be_made_are_refused(tmp_path, task, config, expected):
-    assert re.search(rf"mine\.yaml: {task}\.{expected}", refused(tmp_path, **{task: config}))
+    assert re.search(rf"mine\.yaml(:\d+)?: {task}\.{expected}", refused(tmp_path, **{task: config}))
 
 
 def test_different_spaces_are_refused_side_by_side(tmp_path):
@@ -180,3 +182,56 @@ def test_methods_that_cannot_work_are_refused(tmp_path, method, expected):
     message = refused(tmp_path, f"arms.fine_tune.methods=[{json.dumps(method)}]")
     assert "arms.fine_tune.methods.0" in message
     assert expected in message
+
+
+def test_errors_say_which_file_line_or_override_it_was(tmp_path):
+    assert re.match(r"\S+mine\.yaml:\d+: budget\.target: ", refused(tmp_path, budget={"source": 640, "target": 1300}))
+    assert refused(tmp_path, "budget.target=1300").startswith("--set: budget.target: ")
+    assert refused(tmp_path, "seeds=3").startswith("--set: seeds: ")
+
+
+def test_fresh_seeds_share_no_run(tmp_path):
+    first, second = (planned(tmp_path, f"first_seed={seed}") for seed in (0, 5))
+    assert not {run.key for run in first.runs} & {run.key for run in second.runs}
+    assert {run.seed for run in second.runs} == set(range(5, 10))
+
+
+def test_a_default_setting_written_out_is_the_same_run(tmp_path):
+    learner = {"algorithm": "dqn"}
+    short, long = (
+        planned(tmp_path, f"arms={{a: {{methods: [{method}]}}}}", learner=learner)
+        for method in ("replay", "{replay: {transitions: 10000}}")
+    )
+    assert [run.key for run in short.runs] == [run.key for run in long.runs]
+
+
+def test_identity_covers_the_code_of_a_run_and_of_its_methods_only(tmp_path):
+    learner = {"algorithm": "dqn"}
+    runs = planned(tmp_path, "arms={a: {methods: [replay]}, b: {methods: [fine_tune]}}", learner=learner).runs
+    code = {arm: {run.spec.code for run in runs if run.arm == arm} for arm in ("scratch", "source", "a", "b")}
+    assert code["scratch"] == code["source"]
+    assert all(len(digests) == 1 for digests in code.values())
+    assert len({digest for digests in code.values() for digest in digests}) == 3
+
+
+def test_short_segments_are_noted(tmp_path):
+    (note,) = planned(tmp_path, "segment_steps=64", description="mine").notes
+    assert "cut episodes" in note
+
+
+@pytest.mark.parametrize("pair", shipped_names("pairs"))
+def test_every_shipped_pair_can_be_planned_and_its_anchors_hold(tmp_path, pair):
+    config = planned(tmp_path, study=pair).study.pairs[0].config
+    space = inspect_task(config.target).action_space
+    space.seed(0)
+    returns = evaluate(config.target, lambda batch: np.array([space.sample() for _ in batch]), range(100)).return_E
+    assert config.score.worst <= returns.min()
+    assert config.score.random == pytest.approx(returns.mean(), abs=4 * returns.std() / 10)
+    assert config.score.random < config.score.reference
+
+
+@pytest.mark.parametrize("study", shipped_names("studies"))
+def test_every_shipped_study_can_be_planned(tmp_path, study):
+    plan = planned(tmp_path, study=study)
+    assert plan.runs
+    assert plan.notes == ()

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from tiny_study import PAIR, carry_out, children, curves
 
+from rl_transfer.errors import StoreError
+
 pytestmark = pytest.mark.xdist_group("tiny")
 
 
@@ -90,8 +92,20 @@ def test_the_same_study_in_another_place_has_the_same_curves(tiny, tmp_path):
 @pytest.mark.slow
 def test_another_study_trains_only_what_is_new(tiny):
     folder, _, _ = tiny
-    _, recorder = carry_out(folder, arms={"heads": {"methods": [{"fine_tune": {"roles": ["policy_head"]}}]}})
+    arms = {"heads": {"methods": [{"fine_tune": {"roles": ["policy_head"]}}]}}
+    _, recorder = carry_out(folder, name="heads", arms=arms)
     assert {name.split("/")[1] for name in recorder.started} == {"heads", "heads.placebo"}
+
+
+@pytest.mark.xdist_group("tiny")
+def test_another_study_of_the_same_name_overwrites_nothing(tiny):
+    folder, outcome, _ = tiny
+    before = {path: path.read_bytes() for path in outcome.report.parent.glob("*.*")}
+    for other in ({"seeds": 3}, {"margin": 0.2}, {"pair": {"budget": {"source": 128, "target": 192}}}):
+        with pytest.raises(StoreError, match=r"another study of this name.*--name"):
+            carry_out(folder, **other)
+    carry_out(folder)
+    assert {path: path.read_bytes() for path in outcome.report.parent.glob("*.*")} == before
 
 
 @pytest.mark.slow

@@ -75,9 +75,9 @@ def test_a_relative_pair_starts_from_the_study_file_and_in_an_override_from_here
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    assert load(study).pairs[0].file == study.with_name("pair.yaml")
+    assert load(study).pairs[0].draft.file == study.with_name("pair.yaml")
     mine = study.with_name("pair.yaml").rename(elsewhere / "mine.yaml")
-    assert load(study, "pairs=[./mine.yaml]").pairs[0].file == mine
+    assert load(study, "pairs=[./mine.yaml]").pairs[0].draft.file == mine
 
 
 def test_a_relative_study_starts_from_here(write, tmp_path, monkeypatch):
@@ -224,6 +224,7 @@ specs = st.builds(
     deterministic=st.booleans(),
     segment_steps=st.integers(1, 10**9),
     seed=st.integers(0, 10**6),
+    code=st.text(),
     versions=st.dictionaries(st.text(), st.text(), max_size=3),
 )
 
@@ -240,7 +241,7 @@ def test_a_run_s_specification_survives_json(spec):
 @pytest.mark.parametrize("grid", [(), (0,), (1, 2), (0, 5, 5), (0, 5, 3)])
 def test_a_grid_starts_at_0_and_ascends(grid):
     fields = {"role": "target", "task": TaskConfig(id="x"), "task_digest": "", "learner": PPOConfig(algorithm="ppo")}
-    fields |= {"episodes": 1, "deterministic": True, "segment_steps": 1, "seed": 0, "versions": {}}
+    fields |= {"episodes": 1, "deterministic": True, "segment_steps": 1, "seed": 0, "code": "0", "versions": {}}
     assert RunSpec(**fields, grid=(0, 3, 5)).budget_steps == 5
     with pytest.raises(ValidationError, match="grid"):
         RunSpec(**fields, grid=grid)

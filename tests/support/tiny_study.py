@@ -51,10 +51,11 @@ def write_study(folder: Path, *, pair=None, **study):
     return folder / "tiny.yaml"
 
 
-def carry_out(folder: Path, *, store=None, **study):
+def carry_out(folder: Path, *, store=None, name=None, **study):
     """Write a study and carry it out; returns the outcome and what was observed."""
     recorder = Recorder()
-    outcome = run_study(write_study(folder, **study), store=store or folder / "runs", workers=2, observer=recorder)
+    file = write_study(folder, **study)
+    outcome = run_study(file, store=store or folder / "runs", workers=2, name=name, observer=recorder)
     return outcome, recorder
 
 
