@@ -1,7 +1,7 @@
 """Every transfer arm of a study against scratch, its placebo and its sham."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from math import isfinite
 from typing import Any
 
@@ -15,6 +15,7 @@ from rl_transfer.analysis.verdict import Verdict
 from rl_transfer.stats import (
     Interval,
     asymptotic_score,
+    holm,
     jumpstart,
     mean_score,
     restricted_mean_time,
@@ -43,6 +44,8 @@ class Comparison:
         comparisons: Transfer arms of the pair, by which alpha is divided.
         missing_runs: Planned runs that are not there.
         failed_runs: Runs that diverged or whose environment failed, counted in with the worst score.
+        p_study: p adjusted by Holm's method for all comparisons of the family in the study, every pair and arm; those
+            with missing runs are counted in, as if their p were 1.
         runs: Folders of the runs behind the numbers, the arm's first.
         floored_share: Share of evaluations whose return lay below the worst anchor.
         jumpstart: Mean score before the first step.
@@ -70,6 +73,7 @@ class Comparison:
     interval: Interval | None = None
     interval_95: Interval | None = None
     p: float | None = None
+    p_study: float | None = None
     effect: float | None = None
     fragile: bool = False
     negligible: bool = False
@@ -102,11 +106,13 @@ def compare(study: StudyData) -> list[Comparison]:
         The comparisons, by pair, then arm, then family. Where runs are missing on either side the verdict is
         inconclusive and no difference is given: what is left over after losses is no fair sample.
     """
-    return [
-        _comparison(study.manifest, pair, family, _Side.of(pair, arm), _Side.of(pair, baseline))
-        for pair in study.pairs
-        for family, arm, baseline in _matches(pair)
-    ]
+    return _adjusted(
+        [
+            _comparison(study.manifest, pair, family, _Side.of(pair, arm), _Side.of(pair, baseline))
+            for pair in study.pairs
+            for family, arm, baseline in _matches(pair)
+        ]
+    )
 
 
 def _matches(pair: PairData) -> Iterator[tuple[str, str, str]]:
@@ -117,6 +123,19 @@ def _matches(pair: PairData) -> Iterator[tuple[str, str, str]]:
             yield "initialisation", f"{arm}.placebo", BASELINE
         if entry.sham:
             yield "sham", arm, f"{arm}.sham"
+
+
+def _adjusted(comparisons: list[Comparison]) -> list[Comparison]:
+    """The same with `Comparison.p_study`; what is missing still counts, or losing runs would buy smaller p-values."""
+    p_study: dict[int, float] = {}
+    for family in {comparison.family for comparison in comparisons}:
+        places = [place for place, comparison in enumerate(comparisons) if comparison.family == family]
+        known = [comparisons[place].p for place in places]
+        p_study |= dict(zip(places, holm([1.0 if p is None else p for p in known]).tolist(), strict=True))
+    return [
+        comparison if comparison.p is None else replace(comparison, p_study=p_study[place])
+        for place, comparison in enumerate(comparisons)
+    ]
 
 
 @dataclass(frozen=True)

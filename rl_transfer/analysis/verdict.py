@@ -81,7 +81,10 @@ def _open_question(verdict: Verdict, learned: bool) -> str:
         return f"nobody learned, both final scores are below {LEARNED:g}; the difference is {_evidence(verdict)}"
     seeds = verdict.seeds_to_decide
     forecast = f"about {seeds} seeds a side would decide" if seeds else "not even 1000 seeds a side would decide"
-    return f"the difference, {_evidence(verdict)}, is neither clearly off 0 nor negligible; {forecast} if it stays so"
+    # Adding seeds to a finished study would be a second look that no error level pays for.
+    where = ", in a new study planned with that many (study key first_seed gives fresh ones)" if seeds else ""
+    grounds = f"the difference, {_evidence(verdict)}, is neither clearly off 0 nor negligible"
+    return f"{grounds}; {forecast} if it stays so{where}"
 
 
 def _evidence(verdict: Verdict) -> str:

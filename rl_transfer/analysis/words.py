@@ -17,26 +17,29 @@ _PACE = {
 def plain_words(comparisons: Sequence[Comparison]) -> str:
     """Put the comparisons of one arm into one line.
 
-    Only the placebo separates content from the starting weights' distribution, and only the sham licenses "because of
-    what it learned about the task".
+    Only the placebo separates the content of what was carried from carrying something at all. Only an arm that scratch,
+    placebo and sham all find on the same side has it "because of what it learned about the task".
 
     Args:
         comparisons: Those of one arm on one pair: "total", and as far as there are "knowledge", "initialisation" and
             "sham".
 
     Returns:
-        A line such as "faster than scratch, beyond its weights' distribution".
+        A line such as "faster than scratch (fragile), beyond the same knowledge scrambled"; what is said in brackets
+        belongs to the comparison with scratch.
 
     Raises:
         RLTransferError: If they are of several arms or pairs, or "total" is not among them.
     """
-    verdicts = {comparison.family: comparison.verdict for comparison in comparisons}
+    by_family = {comparison.family: comparison for comparison in comparisons}
+    verdicts = {family: comparison.verdict for family, comparison in by_family.items()}
     arms = {(comparison.pair, comparison.transfer_arm) for comparison in comparisons}
     if len(arms) != 1 or len(verdicts) != len(comparisons) or "total" not in verdicts:
         raise RLTransferError(f"needs the comparisons of one arm, 'total' among them, not {sorted(verdicts)} of {arms}")
     total, knowledge, sham = (verdicts.get(family) for family in ("total", "knowledge", "sham"))
     placebo = _against_placebo(total, knowledge, verdicts.get("initialisation"))
-    return f"{_PACE[verdicts['total']]} scratch{placebo}{_against_sham(total, knowledge, sham)}"
+    against_scratch = f"{_PACE[verdicts['total']]} scratch{_reservations(by_family['total'])}"
+    return f"{against_scratch}{placebo}{_against_sham(total, knowledge, sham)}"
 
 
 def words_by_arm(comparisons: Sequence[Comparison]) -> dict[str, dict[str, str]]:
@@ -57,25 +60,29 @@ def words_by_arm(comparisons: Sequence[Comparison]) -> dict[str, dict[str, str]]
     return {pair: {arm: plain_words(group) for arm, group in arms.items()} for pair, arms in grouped.items()}
 
 
+def _reservations(total: Comparison) -> str:
+    said = [word for word, holds in (("negligible", total.negligible), ("fragile", total.fragile)) if holds]
+    return f" ({', '.join(said)})" if said else ""
+
+
 def _against_placebo(total: str | None, knowledge: str | None, initialisation: str | None) -> str:
     if knowledge is None:
         return ", with no placebo to say why" if total in _DECIDED else ""
     if knowledge in _DECIDED and knowledge == total:
-        return ", beyond its weights' distribution"
+        return ", beyond the same knowledge scrambled"
     if knowledge in _DECIDED:
         content = "helps" if knowledge == "positive" else "hurts"
-        return f", but {_PACE[knowledge]} its placebo: the weights' content {content}"
+        return f", but {_PACE[knowledge]} its placebo: the content of what was carried {content}"
     if total in _DECIDED and total == initialisation:
-        cause = "the starting weights' size, not their content"
-        open_question = "whether their content adds to the starting weights' size is undecided"
-        return f", but so is its placebo: {cause if knowledge == 'equivalent' else open_question}"
+        content = "not the content of what was carried"
+        open_question = "whether the content of what was carried adds to that is undecided"
+        return f", but so is its placebo: {content if knowledge == 'equivalent' else open_question}"
     return f", {'but' if total in _DECIDED else 'and'} {_PACE[knowledge]} its placebo"
 
 
 def _against_sham(total: str | None, knowledge: str | None, sham: str | None) -> str:
     if sham is None:
         return ""
-    direction = total if total in _DECIDED else knowledge
-    if sham in _DECIDED and sham == direction and knowledge in (direction, "inconclusive", None):
+    if total in _DECIDED and total == knowledge == sham:
         return ", because of what it learned about the task"
     return f"; {_PACE[sham]} its sham"

@@ -1,5 +1,6 @@
 """The report of a study as one HTML file that needs nothing else."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -59,7 +60,7 @@ def write_html(store: Path, results: StudyResults) -> Path:
 
 def _study(results: StudyResults) -> dict[str, Any]:
     data = results.data
-    families = dict.fromkeys(comparison.family for comparison in results.comparisons)
+    families = Counter(comparison.family for comparison in results.comparisons)
     return {
         "manifest": data.manifest,
         "finished": sum(len(pair.runs) + len(pair.sources) for pair in data.pairs),
@@ -69,8 +70,9 @@ def _study(results: StudyResults) -> dict[str, Any]:
         "levels": _levels(results.comparisons),
         "forest": Markup(forest(results.comparisons, data.manifest.margin)) if results.comparisons else "",
         "comparisons": results.comparisons,
+        "several_cells": any(number > 1 for number in families.values()),
         "sources": sheets.sources_sheet(data),
-        "sources_missed": _sources_missed(results),
+        "sources_missed": list(sheets.sources_missed(data)),
         "failures": sheets.failures_sheet(data),
         "total_cost": sheets.total_cost(data),
     }
@@ -86,19 +88,6 @@ def _levels(comparisons: Sequence[Comparison]) -> list[str]:
     return list(pairs) if len(pairs) == 1 else [f"{text} on {', '.join(names)}" for text, names in pairs.items()]
 
 
-def _sources_missed(results: StudyResults) -> list[str]:
-    """One text a pair where sources ended below the threshold; shams are meant to."""
-    counts = {
-        pair.name: sum(
-            sheets.missed(source, pair.entry.source_threshold_return)
-            for source in pair.sources
-            if source.arm == "source"
-        )
-        for pair in results.data.pairs
-    }
-    return [f"{number} on {pair}" for pair, number in counts.items() if number]
-
-
 def _pair(index: int, pair: PairData, results: StudyResults, written: dict[str, Any]) -> dict[str, Any]:
     comparisons = [comparison for comparison in results.comparisons if comparison.pair == pair.name]
     return {
@@ -107,6 +96,7 @@ def _pair(index: int, pair: PairData, results: StudyResults, written: dict[str, 
         "level": comparisons[0].level if comparisons else None,
         "curves": list(_curves(index, pair)),
         "numbers": sheets.numbers_sheet(pair),
+        "gains": sheets.gains_sheet(comparisons),
         "costs": sheets.costs_sheet(pair),
         "settings": sheets.settings_sheet(pair, written),
         "one_checkpoint": list(sheets.one_checkpoint(pair)),

@@ -34,6 +34,11 @@ class _Running:
     def trained(self) -> int:
         return 0 if self.first_step is None else self.step - self.first_step
 
+    def complete(self) -> None:
+        """Count the steps after the last report too: reports are rare, and a short run may give only its first."""
+        if self.first_step is not None:
+            self.step = self.steps
+
     def cells(self, now: float) -> tuple[str, str, str]:
         """Steps, last return and speed as text."""
         elapsed = now - self.first_time
@@ -149,6 +154,8 @@ class LiveProgress:
             if running is None:
                 tally.leave_out()
             else:
+                if outcome == "completed":
+                    running.complete()
                 tally.trained += running.trained
             took = "" if running is None else f", {duration(now - running.since)}"
             line = f"{_VERBS.get(outcome, 'failed')} {tally.ended}/{tally.runs} {run} ({outcome}{took})"

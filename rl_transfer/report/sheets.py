@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from rl_transfer.analysis import PairData, RunData, SourceData, StudyData
-from rl_transfer.report.wording import duration
+from rl_transfer.analysis import Comparison, PairData, RunData, SourceData, StudyData
+from rl_transfer.report.wording import contrast, duration
 from rl_transfer.stats import asymptotic_score, jumpstart, mean_score, restricted_mean_time
 
 _COST_TITLES = {
@@ -56,6 +56,19 @@ def _numbers(pair: PairData, arm: str, floored: bool) -> list[str]:
     return [*row, f"{np.mean([run.floored_T for run in runs]):.1%}"] if floored else row
 
 
+def gains_sheet(comparisons: Sequence[Comparison]) -> Sheet:
+    """The differences of a pair's arms in standard deviations and relative to the baseline."""
+    rows = [
+        [comparison.transfer_arm, contrast(comparison), _ratio(comparison.effect), _ratio(comparison.transfer_ratio)]
+        for comparison in comparisons
+    ]
+    return Sheet(["arm", "compared", "effect", "transfer ratio"], rows, words=2)
+
+
+def _ratio(number: float | None) -> str:
+    return "-" if number is None else f"{number:+.2f}"
+
+
 def sources_sheet(data: StudyData) -> Sheet:
     """Every finished source run with its last mean return against the pair's threshold."""
     rows = [
@@ -74,6 +87,14 @@ def _last_return(source: SourceData) -> str:
 def missed(source: SourceData, threshold: float) -> bool:
     """Whether a source agent ended below the return that a source should have."""
     return source.failed or not len(source.return_T) or bool(source.return_T[-1] < threshold)
+
+
+def sources_missed(data: StudyData) -> Iterator[str]:
+    """One text a pair where sources ended below the threshold, such as "cartpole 2 of 5"; shams are meant to."""
+    for pair in data.pairs:
+        sources = [source for source in pair.sources if source.arm == "source"]
+        if number := sum(missed(source, pair.entry.source_threshold_return) for source in sources):
+            yield f"{pair.name} {number} of {len(sources)}"
 
 
 def _judged(source: SourceData, threshold: float) -> str:

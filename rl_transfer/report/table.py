@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rl_transfer.analysis import Comparison, StudyResults
+from rl_transfer.report.sheets import sources_missed
 from rl_transfer.report.wording import (
     contrast,
     interval_text,
@@ -84,5 +85,9 @@ def _notes(results: StudyResults) -> Iterator[Text]:
         f"+-{manifest.margin:g} are negligible.",
         style="dim",
     )
+    if any(comparison.seeds_to_decide is not None for comparison in results.comparisons):
+        yield Text("a new study: planned with that many seeds; its key first_seed gives fresh ones.", style="dim")
+    if missed := list(sources_missed(results.data)):
+        yield Text(f"sources below their threshold: {', '.join(missed)}.", style="dim")
     for word, meaning in remarks_explained(results.comparisons).items():
         yield Text(f"{word}: {meaning}.", style="dim")

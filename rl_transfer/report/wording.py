@@ -68,7 +68,8 @@ def remarks_explained(comparisons: Iterable[Comparison]) -> dict[str, str]:
 def what_would_decide(comparison: Comparison) -> str:
     """For an open question, what is missing for an answer."""
     if comparison.seeds_to_decide is not None:
-        return f"about {comparison.seeds_to_decide} seeds a side would decide it, if difference and spread stay so"
+        seeds = comparison.seeds_to_decide
+        return f"about {seeds} seeds a side would decide it in a new study, if difference and spread stay so"
     return comparison.text.partition(": ")[2]
 
 

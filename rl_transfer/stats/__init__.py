@@ -1,6 +1,6 @@
-"""Pure functions of arrays: the test behind verdicts, curve metrics, bands for display."""
+"""Pure functions of arrays: the test behind verdicts, corrections for many of them, curve metrics."""
 
-from rl_transfer.stats.bands import pointwise_band
+from rl_transfer.stats.holm import holm
 from rl_transfer.stats.metrics import (
     RestrictedTime,
     asymptotic_score,
@@ -26,11 +26,11 @@ __all__ = [
     "RestrictedTime",
     "ShiftTest",
     "asymptotic_score",
+    "holm",
     "interval",
     "jumpstart",
     "mean_score",
     "p_value",
-    "pointwise_band",
     "restricted_mean_time",
     "seeds_to_decide",
     "smallest_reachable_p",

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -54,6 +55,21 @@ def test_the_level_is_divided_by_the_planned_arms(full_study):
     )
 
 
+def test_p_over_the_study_counts_all_cells_of_a_family(full_study):
+    alone = compared(full_study)
+    assert {c.p_study == c.p is not None for c in alone.values()} == {True}
+    full_study.add_arm("replay", placebo=False)
+    full_study.add_arm("lost", placebo=False)
+    full_study.add_level_runs("replay", [60, 70, 80, 65, 50])
+    full_study.plan("lost", 0)
+    found = {(c.arm, c.family): c for c in compare(load_study(full_study.save(), "small"))}
+    fine_tune, replay = found["fine_tune", "total"], found["replay", "total"]
+    assert fine_tune.p < replay.p < 0.5
+    assert (fine_tune.p_study, replay.p_study) == pytest.approx((3 * fine_tune.p, 2 * replay.p))
+    assert (found["lost", "total"].p, found["lost", "total"].p_study) == (None, None)
+    assert found["fine_tune", "knowledge"].p_study == alone["knowledge"].p
+
+
 def test_missing_runs_leave_no_numbers(full_study):
     full_study.plan("fine_tune", 5)
     full_study.plan("scratch", 5)
@@ -94,7 +110,7 @@ def test_results_are_written(full_study):
         list(results.comparisons[0].runs),
     )
     assert results.words["pole"]["fine_tune"] == (
-        "faster than scratch, beyond its weights' distribution; undecided against its sham"
+        "faster than scratch (fragile), beyond the same knowledge scrambled; undecided against its sham"
     )
     with results.curves_path.open(newline="") as file:
         header, *rows = csv.reader(file)
@@ -147,45 +163,55 @@ def stub(family, verdict, arm="fine_tune"):
 @pytest.mark.parametrize(
     ("verdicts", "words"),
     [
-        (("positive", "positive", "equivalent"), "faster than scratch, beyond its weights' distribution"),
+        (("positive", "positive", "equivalent"), "faster than scratch, beyond the same knowledge scrambled"),
         (
             ("positive", "positive", "positive", "positive"),
-            "faster than scratch, beyond its weights' distribution, because of what it learned about the task",
+            "faster than scratch, beyond the same knowledge scrambled, because of what it learned about the task",
         ),
         (
             ("positive", "equivalent", "positive"),
-            "faster than scratch, but so is its placebo: the starting weights' size, not their content",
+            "faster than scratch, but so is its placebo: not the content of what was carried",
         ),
         (
             ("positive", "inconclusive", "positive"),
-            "faster than scratch, but so is its placebo: whether their content adds to the starting weights' size is "
+            "faster than scratch, but so is its placebo: whether the content of what was carried adds to that is "
             "undecided",
         ),
         (
             ("positive", "negative", "positive"),
-            "faster than scratch, but slower than its placebo: the weights' content hurts",
+            "faster than scratch, but slower than its placebo: the content of what was carried hurts",
         ),
         (("positive",), "faster than scratch, with no placebo to say why"),
         (("positive", "inconclusive", "inconclusive"), "faster than scratch, but undecided against its placebo"),
-        (("negative", "negative", "equivalent"), "slower than scratch, beyond its weights' distribution"),
+        (("negative", "negative", "equivalent"), "slower than scratch, beyond the same knowledge scrambled"),
         (
             ("negative", "equivalent", "negative"),
-            "slower than scratch, but so is its placebo: the starting weights' size, not their content",
+            "slower than scratch, but so is its placebo: not the content of what was carried",
         ),
         (
             ("negative", "positive", "negative", "positive"),
-            "slower than scratch, but faster than its placebo: the weights' content helps; faster than its sham",
+            "slower than scratch, but faster than its placebo: the content of what was carried helps; faster than its "
+            "sham",
         ),
         (
             ("inconclusive", "positive", "negative", "positive"),
-            "undecided against scratch, but faster than its placebo: the weights' content helps, because of what it "
-            "learned about the task",
+            "undecided against scratch, but faster than its placebo: the content of what was carried helps; faster "
+            "than its sham",
+        ),
+        (
+            ("positive", "inconclusive", "positive", "positive"),
+            "faster than scratch, but so is its placebo: whether the content of what was carried adds to that is "
+            "undecided; faster than its sham",
+        ),
+        (
+            ("positive", None, None, "positive"),
+            "faster than scratch, with no placebo to say why; faster than its sham",
         ),
         (("equivalent", "equivalent", "equivalent"), "no different from scratch, and no different from its placebo"),
         (("equivalent",), "no different from scratch"),
         (
             ("positive", "positive", "positive", "equivalent"),
-            "faster than scratch, beyond its weights' distribution; no different from its sham",
+            "faster than scratch, beyond the same knowledge scrambled; no different from its sham",
         ),
     ],
 )
@@ -198,11 +224,28 @@ def test_plain_words_never_claim_more_than_the_comparisons_do():
         words = say(total, knowledge, initialisation, sham)
         assert words.startswith("faster than scratch") == (total == "positive")
         if "because of what it learned" in words:
+            assert total == knowledge == sham
             assert sham in ("positive", "negative")
-        if "beyond its weights' distribution" in words:
+        if "beyond the same knowledge scrambled" in words:
             assert knowledge == total
-        if "not their content" in words:
+        if ": not the content" in words:
             assert (knowledge, initialisation) == ("equivalent", total)
+
+
+@pytest.mark.parametrize(
+    ("remarks", "words"),
+    [
+        ({"negligible": True}, "faster than scratch (negligible), beyond the same knowledge scrambled"),
+        ({"fragile": True}, "faster than scratch (fragile), beyond the same knowledge scrambled"),
+        (
+            {"negligible": True, "fragile": True},
+            "faster than scratch (negligible, fragile), beyond the same knowledge scrambled",
+        ),
+    ],
+)
+def test_plain_words_say_what_weakens_the_total(remarks, words):
+    knowledge = replace(stub("knowledge", "positive"), negligible=True, fragile=True)
+    assert plain_words([replace(stub("total", "positive"), **remarks), knowledge]) == words
 
 
 def test_plain_words_need_one_arm_and_its_total():

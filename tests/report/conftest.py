@@ -27,6 +27,7 @@ class FakeStudy:
     description: str = "Fine-tuning a CartPole agent where it helps and where it hurts."
     pairs: dict[str, dict[str, float]] = field(default_factory=lambda: PAIRS)
     arms: dict[str, dict[str, Any]] = field(default_factory=lambda: {"fine_tune": {"placebo": True, "sham": False}})
+    source_level: float = 450.0
     seeds: int = 5
     left_out: tuple[str, ...] = ()
     outcomes: dict[str, str] = field(default_factory=dict)
@@ -89,7 +90,7 @@ def pair_entry(store: Path, study: FakeStudy, pair: str) -> dict[str, Any]:
 
 
 def run_entries(store: Path, study: FakeStudy, pair: str) -> Iterator[dict[str, Any]]:
-    for arm, level in {"source": 450.0, **study.pairs[pair]}.items():
+    for arm, level in {"source": study.source_level, **study.pairs[pair]}.items():
         for seed in range(study.seeds):
             key = f"{crc32(f'{pair}/{arm}/{seed}'.encode()):012x}"
             path = f"runs/{pair}/{arm}/seed{seed}-{key}"

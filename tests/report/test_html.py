@@ -15,6 +15,7 @@ import pytest
 from rl_transfer.analysis import write_results
 from rl_transfer.errors import RLTransferError
 from rl_transfer.report import write_html
+from rl_transfer.report.wording import contrast, p_text
 
 GRID = tuple(range(0, 20481, 2048))
 REFERENCES = {"src", "srcset", "data", "poster", "action", "href", "xlink:href", "clip-path"}
@@ -144,8 +145,36 @@ def test_a_source_below_its_threshold_is_named(build):
     below = sum(s.return_T[-1] < 400 for pair in results.data.pairs for s in pair.sources)
     assert Page(write_html(store, results).read_text()).cells.count("no: missed") == below
     failed = html(build, outcomes={"cartpole_reversed/source/seed2": "environment_failed"})
-    assert "Sources that ended below their threshold: 1 on cartpole_reversed" in failed
+    assert "Sources that ended below their threshold: cartpole_reversed 1 of 5" in failed
     assert "no: environment failed" in Page(failed).cells
+
+
+def test_p_over_the_study_is_shown_where_there_are_several_cells(build):
+    store, results = build(events=False)
+    text = write_html(store, results).read_text()
+    assert "Holm" in text
+    assert '<th class="number">p over the study</th>' in text
+    cells = Page(text).cells
+    start = cells.index("vs scratch (total)")
+    assert cells[start + 5 : start + 7] == [p_text(results.comparisons[0].p), p_text(results.comparisons[0].p_study)]
+    levels = {"scratch": 150.0, "arm": 300.0}
+    alone = html(build, pairs={"pair": levels}, arms={"arm": {"placebo": False}})
+    assert "Holm" not in alone
+    assert "over the study" not in alone
+
+
+def test_effect_and_transfer_ratio_are_shown(build):
+    store, results = build(events=False)
+    cells = Page(write_html(store, results).read_text()).cells
+    for comparison in results.comparisons:
+        place = cells.index(f"{comparison.effect:+.2f}")
+        assert cells[place - 1] == contrast(comparison)
+        assert cells[place + 1] == f"{comparison.transfer_ratio:+.2f}"
+
+
+def test_effect_and_transfer_ratio_are_left_open_where_runs_are_missing(build):
+    cells = Page(html(build, left_out=("cartpole_reversed/fine_tune.placebo/seed3",))).cells
+    assert ["vs placebo (knowledge)", "-", "-"] in [cells[place : place + 3] for place in range(len(cells))]
 
 
 def test_a_shared_checkpoint_is_said(build):

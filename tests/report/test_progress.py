@@ -66,6 +66,18 @@ def test_a_continued_run_does_not_look_fast(pipe):
     assert "about 2 min left" in pipe.lines[-1]  # 100 steps took 10 s, 1000 are left
 
 
+def test_a_short_run_is_credited_with_its_end(pipe):
+    with pipe.progress as progress:
+        progress.begin(runs=4, stored_runs=0, steps=4000, stored_steps=0)
+        for name, first_step in (("a", 0), ("b", 500)):
+            progress.run_started(name, 1000)
+            progress.run_progress(name, first_step, None)
+            pipe.clock.now += 15
+            progress.run_ended(name, "completed")
+    assert pipe.lines[1].endswith("about 45 s left")  # 1000 steps took 15 s, 3000 are left
+    assert pipe.lines[2].endswith("about 40 s left")  # 1500 steps took 30 s, 2000 are left
+
+
 def test_runs_that_fail_or_never_start_leave_nothing_to_wait_for(pipe):
     with pipe.progress as progress:
         progress.begin(runs=3, stored_runs=0, steps=3000, stored_steps=0)

@@ -63,7 +63,17 @@ def test_an_open_question_tells_the_seeds_that_would_decide(build):
     _, results = build(pairs={"pair": {"scratch": 300, "fine_tune": 305, "fine_tune.placebo": 300}}, seeds=4)
     (needed,) = {c.seeds_to_decide for c in results.comparisons if c.family == "total"}
     assert needed is not None
-    assert f"total is open: about {needed} seeds a side would decide it" in printed(results)
+    text = " ".join(printed(results).split())
+    assert f"total is open: about {needed} seeds a side would decide it in a new study" in text
+    assert text.count("a new study: planned with that many seeds; its key first_seed gives fresh ones.") == 1
+
+
+def test_sources_below_their_threshold_are_named(build):
+    _, results = build(source_level=600.0)
+    assert "sources below" not in printed(results)
+    outcomes = {f"cartpole_heavy_pole/source/seed{seed}": "diverged" for seed in (0, 3)}
+    _, results = build(source_level=600.0, outcomes=outcomes)
+    assert "sources below their threshold: cartpole_heavy_pole 2 of 5." in printed(results)
 
 
 def test_names_are_no_markup(build):
@@ -76,7 +86,7 @@ def test_names_are_no_markup(build):
 
 def test_long_names_are_not_cut(build):
     name = "a" * 64
-    _, results = build(pairs={name: {"scratch": 150, name: 400}}, arms={name: {"placebo": False}}, events=False)
+    _, results = build(pairs={name: {"scratch": 150, name: 400}}, arms={name: {"placebo": False}}, source_level=600.0)
     assert printed(results).count(name) == 2
 
 

@@ -7,7 +7,6 @@ from rl_transfer.stats import (
     asymptotic_score,
     jumpstart,
     mean_score,
-    pointwise_band,
     restricted_mean_time,
     seeds_to_decide,
     smallest_reachable_p,
@@ -101,28 +100,6 @@ def test_anchors_out_of_order_are_refused(anchors):
         to_score([1.0], *anchors)
     with pytest.raises(ValueError, match="NaN"):
         to_score([np.nan], 0.0, 1.0, 0.0)
-
-
-def test_band_holds_the_mean_and_repeats():
-    scores = np.random.default_rng(0).normal(size=(8, 4))
-    low_T, high_T = pointwise_band(scores)
-    mean_T = scores.mean(axis=0)
-    assert ((low_T < mean_T) & (mean_T < high_T)).all()
-    assert np.array_equal(pointwise_band(scores), (low_T, high_T))
-    narrow = pointwise_band(scores, level=0.5)
-    assert ((narrow[0] > low_T) & (narrow[1] < high_T)).all()
-
-
-def test_band_of_equal_runs_is_the_curve():
-    low_T, high_T = pointwise_band(np.tile([0.1, 0.7], (5, 1)))
-    assert low_T == pytest.approx([0.1, 0.7])
-    assert high_T == pytest.approx([0.1, 0.7])
-
-
-@pytest.mark.parametrize("setting", [{"level": 1.0}, {"draws": 0}])
-def test_band_settings_are_checked(setting):
-    with pytest.raises(ValueError, match="must"):
-        pointwise_band([[0.1, 0.2]], **setting)
 
 
 def two_runs_with(mean, spread, seeds):
