@@ -25,7 +25,7 @@ def plain_words(comparisons: Sequence[Comparison]) -> str:
             "sham".
 
     Returns:
-        A line such as "faster than scratch (fragile), beyond the same knowledge scrambled"; what is said in brackets
+        A line such as "faster than scratch (fragile) and than the same knowledge scrambled"; what is said in brackets
         belongs to the comparison with scratch.
 
     Raises:
@@ -69,7 +69,7 @@ def _against_placebo(total: str | None, knowledge: str | None, initialisation: s
     if knowledge is None:
         return ", with no placebo to say why" if total in _DECIDED else ""
     if knowledge in _DECIDED and knowledge == total:
-        return ", beyond the same knowledge scrambled"
+        return " and than the same knowledge scrambled"
     if knowledge in _DECIDED:
         content = "helps" if knowledge == "positive" else "hurts"
         return f", but {_PACE[knowledge]} its placebo: the content of what was carried {content}"

@@ -110,7 +110,7 @@ def test_results_are_written(full_study):
         list(results.comparisons[0].runs),
     )
     assert results.words["pole"]["fine_tune"] == (
-        "faster than scratch (fragile), beyond the same knowledge scrambled; undecided against its sham"
+        "faster than scratch (fragile) and than the same knowledge scrambled; undecided against its sham"
     )
     with results.curves_path.open(newline="") as file:
         header, *rows = csv.reader(file)
@@ -163,10 +163,10 @@ def stub(family, verdict, arm="fine_tune"):
 @pytest.mark.parametrize(
     ("verdicts", "words"),
     [
-        (("positive", "positive", "equivalent"), "faster than scratch, beyond the same knowledge scrambled"),
+        (("positive", "positive", "equivalent"), "faster than scratch and than the same knowledge scrambled"),
         (
             ("positive", "positive", "positive", "positive"),
-            "faster than scratch, beyond the same knowledge scrambled, because of what it learned about the task",
+            "faster than scratch and than the same knowledge scrambled, because of what it learned about the task",
         ),
         (
             ("positive", "equivalent", "positive"),
@@ -183,7 +183,7 @@ def stub(family, verdict, arm="fine_tune"):
         ),
         (("positive",), "faster than scratch, with no placebo to say why"),
         (("positive", "inconclusive", "inconclusive"), "faster than scratch, but undecided against its placebo"),
-        (("negative", "negative", "equivalent"), "slower than scratch, beyond the same knowledge scrambled"),
+        (("negative", "negative", "equivalent"), "slower than scratch and than the same knowledge scrambled"),
         (
             ("negative", "equivalent", "negative"),
             "slower than scratch, but so is its placebo: not the content of what was carried",
@@ -211,7 +211,7 @@ def stub(family, verdict, arm="fine_tune"):
         (("equivalent",), "no different from scratch"),
         (
             ("positive", "positive", "positive", "equivalent"),
-            "faster than scratch, beyond the same knowledge scrambled; no different from its sham",
+            "faster than scratch and than the same knowledge scrambled; no different from its sham",
         ),
     ],
 )
@@ -226,7 +226,7 @@ def test_plain_words_never_claim_more_than_the_comparisons_do():
         if "because of what it learned" in words:
             assert total == knowledge == sham
             assert sham in ("positive", "negative")
-        if "beyond the same knowledge scrambled" in words:
+        if "and than the same knowledge scrambled" in words:
             assert knowledge == total
         if ": not the content" in words:
             assert (knowledge, initialisation) == ("equivalent", total)
@@ -235,11 +235,11 @@ def test_plain_words_never_claim_more_than_the_comparisons_do():
 @pytest.mark.parametrize(
     ("remarks", "words"),
     [
-        ({"negligible": True}, "faster than scratch (negligible), beyond the same knowledge scrambled"),
-        ({"fragile": True}, "faster than scratch (fragile), beyond the same knowledge scrambled"),
+        ({"negligible": True}, "faster than scratch (negligible) and than the same knowledge scrambled"),
+        ({"fragile": True}, "faster than scratch (fragile) and than the same knowledge scrambled"),
         (
             {"negligible": True, "fragile": True},
-            "faster than scratch (negligible, fragile), beyond the same knowledge scrambled",
+            "faster than scratch (negligible, fragile) and than the same knowledge scrambled",
         ),
     ],
 )
