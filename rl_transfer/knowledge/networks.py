@@ -22,9 +22,10 @@ Networks = Mapping[Role, Mapping[str, NDArray[Any]]]
 
 @dataclass(frozen=True)
 class TensorFate:
-    """What became of one tensor of the target's networks in a transfer: a row of the transfer table.
+    """What became of one tensor of the target's networks, or of the experience: a row of the transfer table.
 
     Attributes:
+        role: ``experience`` for transitions, which are counted in the shapes.
         from_shape: Its shape in the source; None where the source has no such tensor.
         to_shape: Its shape in the target; None where the target has none and it was dropped.
         fate: ``initial`` keeps the value the target's learner started with.
@@ -33,7 +34,7 @@ class TensorFate:
     """
 
     tensor: str
-    role: Role
+    role: Role | Literal["experience"]
     from_shape: tuple[int, ...] | None
     to_shape: tuple[int, ...] | None
     fate: Literal["copied", "initial", "dropped"]

@@ -12,25 +12,19 @@ KnowledgeKind = Literal["networks", "experience"]
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What one source agent left behind; parts that no method of the arm needs are None.
+    """What one source agent left behind; parts that no method of the arm needs are None."""
 
-    Attributes:
-        origin: Where it came from, for people: the source run's id, and whether it is scrambled.
-    """
-
-    origin: str
     networks: Networks | None = None
     experience: Transitions | None = None
 
 
-def read_knowledge(agent: Path, kinds: frozenset[KnowledgeKind], *, origin: str) -> Knowledge:
+def read_knowledge(agent: Path, kinds: frozenset[KnowledgeKind]) -> Knowledge:
     """Read the named kinds of knowledge from a finished run's ``agent`` folder.
 
     Raises:
         StoreError: If a file is missing or damaged.
     """
     return Knowledge(
-        origin=origin,
         networks=read_networks(agent / "networks.safetensors") if "networks" in kinds else None,
         experience=Transitions.read(agent / "experience.npz") if "experience" in kinds else None,
     )

@@ -7,6 +7,7 @@ from rl_transfer.learner.requirements import (
     refuse_frozen_paths,
     refuse_idle_learning,
     refuse_missing_device,
+    refuse_random_evaluation,
     refuse_unsuitable_spaces,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "refuse_frozen_paths",
     "refuse_idle_learning",
     "refuse_missing_device",
+    "refuse_random_evaluation",
     "refuse_unsuitable_spaces",
 ]

@@ -41,7 +41,7 @@ class Learner(ABC):
 
     @abstractmethod
     def freeze(self, roles: Collection[Role]) -> None:
-        """Leave the roles' tensors out of training, for the rest of the segment."""
+        """Leave the roles' tensors, running statistics included, out of training for the rest of the segment."""
 
     @abstractmethod
     def experience(self) -> Transitions | None:
@@ -65,6 +65,9 @@ class Learner(ABC):
         Args:
             observations: B x observation shape.
             deterministic: The mode of the policy, or a sample.
+
+        Raises:
+            DivergedError: If the networks' outputs are not finite.
         """
 
     @abstractmethod
@@ -83,7 +86,7 @@ class Learner(ABC):
 
         Raises:
             EnvironmentFailedError: If the environment fails.
-            DivergedError: If parameters stop being finite.
+            DivergedError: If parameters or the networks' outputs stop being finite.
         """
 
     @abstractmethod

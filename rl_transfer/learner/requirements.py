@@ -8,7 +8,7 @@ from gymnasium import Space, spaces
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Role
-from rl_transfer.study import DQNConfig, LearnerConfig, PPOConfig
+from rl_transfer.study import DQNConfig, EvaluationConfig, LearnerConfig, PPOConfig
 
 LOSS_PATHS: dict[str, dict[str, tuple[Role, ...]]] = {
     "ppo": {"policy": ("policy_body", "policy_head"), "value": ("value_body", "value_head")},
@@ -47,6 +47,16 @@ def refuse_idle_learning(config: LearnerConfig, budget_steps: int) -> None:
         raise ConfigError(f"{what}: lower it", key="learning_starts")
 
 
+def refuse_random_evaluation(config: LearnerConfig, evaluation: EvaluationConfig) -> None:
+    """Refuse to evaluate a value learner's exploration: it changes while training goes on, the curve would show that.
+
+    Raises:
+        ConfigError: Says to evaluate the greedy policy.
+    """
+    if not evaluation.deterministic and isinstance(config, DQNConfig):
+        raise ConfigError("dqn's policy is the greedy one: evaluate with deterministic: true", key="deterministic")
+
+
 def refuse_missing_device(device: str) -> None:
     """Refuse a device that this machine does not have.
 
@@ -71,7 +81,8 @@ def refuse_unsuitable_spaces(algorithm: str, observation_space: Space[Any], acti
         hint = f"learner.algorithm could be {' or '.join(able)}" if able else "no algorithm here can"
         raise ConfigError(f"{algorithm} can't act in {action_space}: {hint}")
     if not isinstance(observation_space, _OBSERVATION_SPACES):
-        raise ConfigError(f"{algorithm} can't learn from {observation_space}: wrap the task (FlattenObservation, say)")
+        kinds = ", ".join(kind.__name__ for kind in _OBSERVATION_SPACES)
+        raise ConfigError(f"{algorithm} can't learn from {observation_space}: only from {kinds}")
     for space in (action_space, observation_space):
         if np.any(getattr(space, "start", 0)):
-            raise ConfigError(f"{algorithm} counts from 0, {space} does not: wrap the task")
+            raise ConfigError(f"{algorithm} counts from 0, {space} does not")

@@ -29,7 +29,7 @@ class Method:
         """Change the learner once, before its first step; what it changes is part of the learner's state.
 
         Returns:
-            What became of each tensor, where tensors are the method's business.
+            What became of each tensor, and of the transitions, where they are the method's business.
         """
         return ()
 

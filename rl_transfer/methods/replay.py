@@ -32,9 +32,28 @@ class Replay(Method):
     def transfer(self, learner: Learner, knowledge: Knowledge) -> Sequence[TensorFate]:
         """Put the transitions into the buffer.
 
+        Returns:
+            One row: how many there were, and how many the buffer took.
+
         Raises:
             ConfigError: If observations or actions have other shapes than the target's.
         """
         assert knowledge.experience is not None
-        learner.add_experience(knowledge.experience.newest(self.transitions))
-        return ()
+        found, newest = len(knowledge.experience), knowledge.experience.newest(self.transitions)
+        added = learner.add_experience(newest)
+        return (_fate(asked_for=self.transitions, found=found, left_out=len(newest) - added, added=added),)
+
+
+def _fate(*, asked_for: int, found: int, left_out: int, added: int) -> TensorFate:
+    why = f"{asked_for} newest asked for, {found} found"
+    if left_out:
+        why += f", {left_out} left out: the buffer took {added} (whole rows of one per environment, up to its size)"
+    return TensorFate(
+        tensor="transitions",
+        role="experience",
+        from_shape=(found,),
+        to_shape=(added,),
+        fate="copied" if added else "dropped" if asked_for else "initial",
+        frozen=False,
+        why=why,
+    )

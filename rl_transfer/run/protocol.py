@@ -12,7 +12,7 @@ from typing import Any
 import gymnasium
 
 from rl_transfer import seeds
-from rl_transfer.errors import DivergedError, EnvironmentFailedError
+from rl_transfer.errors import DivergedError, EnvironmentFailedError, RLTransferError
 from rl_transfer.knowledge import write_networks
 from rl_transfer.learner import Learner, build_learner
 from rl_transfer.methods import build_methods
@@ -151,26 +151,48 @@ class Run:
         self._on_progress(Progress(step, mean_return))
 
     def _finish(self, learner: Learner, curve: Curve, state: Checkpoint) -> None:
-        agent = self.folder / "agent"
-        write_networks(agent / "networks.safetensors", learner.networks())
-        learner.save_agent(agent)
-        if self.spec.role == "source" and (experience := learner.experience()) is not None:
-            experience.write(agent / "experience.npz")
+        self._write_agent(learner)
         retention_steps = self._write_retention(learner)
         self._write_results(learner, curve, state, retention_steps=retention_steps)
         self._write_status("completed", "", None)
 
     def _fail(self, error: Exception, learner: Learner, curve: Curve, state: Checkpoint) -> None:
-        """End a run whose learner or environment failed: it keeps its curve up to there and is judged by it."""
+        """End a run whose learner or environment failed: it keeps its curve up to there and is judged by it.
+
+        A source leaves the agent of its last checkpoint, so that no run that needs one is dropped.
+        """
         self._write_results(learner, curve, state)
+        failed_at = self._meter.steps
+        if self.spec.role == "source":
+            last_good = self._learner(log=False)
+            try:
+                last_good.load_state(self._checkpoints, state.segment)
+                self._write_agent(last_good)
+            finally:
+                last_good.close()
         outcome = "diverged" if isinstance(error, DivergedError) else "environment_failed"
-        self._write_status(outcome, str(error), self._meter.steps)
+        self._write_status(outcome, str(error), failed_at)
+
+    def _write_agent(self, learner: Learner) -> None:
+        agent = self.folder / "agent"
+        write_networks(agent / "networks.safetensors", learner.networks())
+        learner.save_agent(agent)
+        if self.spec.role == "source" and (experience := learner.experience()) is not None:
+            experience.write(agent / "experience.npz")
 
     def _write_retention(self, learner: Learner) -> int:
-        """Evaluate the finished agent on the source task, for what it still knows of it; returns the steps taken."""
+        """Evaluate the finished agent on the source task, for what it still knows of it; returns the steps taken.
+
+        The run is complete without it: where the source task fails, that is logged and no file is written.
+        """
         if self.source is None:
             return 0
-        episodes = play(self.spec, read_spec(self.source).task, learner, len(self.spec.grid))
+        task = read_spec(self.source).task
+        try:
+            episodes = play(self.spec, task, learner, len(self.spec.grid))
+        except RLTransferError as error:
+            print(f"no retention, the agent can't be evaluated on the source task {task.id}: {error}", flush=True)
+            return 0
         write_csv(self.folder / "retention.csv", ("episode", "return"), list(enumerate(episodes.return_E.tolist())))
         return episodes.steps
 

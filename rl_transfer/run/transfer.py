@@ -36,7 +36,7 @@ def transfer(
         What became of each tensor.
     """
     kinds: frozenset[KnowledgeKind] = frozenset().union(*(method.needs for method in methods))
-    knowledge = read_knowledge(source / "agent", kinds, origin=source.name)
+    knowledge = read_knowledge(source / "agent", kinds)
     if scrambler is not None:
         knowledge = _scrambled(knowledge, learner.networks(), scrambler)
     return [fate for method in methods for fate in method.transfer(learner, knowledge)]
@@ -45,7 +45,6 @@ def transfer(
 def _scrambled(knowledge: Knowledge, initial: Networks, generator: np.random.Generator) -> Knowledge:
     networks, experience = knowledge.networks, knowledge.experience
     return Knowledge(
-        origin=f"{knowledge.origin}, scrambled",
         networks=None if networks is None else scramble_networks(networks, initial, generator),
         experience=None if experience is None else scramble_transitions(experience, generator),
     )

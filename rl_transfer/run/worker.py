@@ -45,7 +45,7 @@ class _Reporter:
 def work(store: Store, key: str, messages: Messages) -> NoReturn:
     """Carry out a run whose folder and specification are in the store, then end this process.
 
-    Whatever anyone prints goes to the run's log.
+    Whatever anyone prints goes to the run's log; the last line of a failed run's log says why.
     """
     code = 1
     try:
@@ -54,9 +54,10 @@ def work(store: Store, key: str, messages: Messages) -> NoReturn:
         _carry_out(store, folders, key, messages)
         code = 0
     except RLTransferError as error:
-        print(error, file=sys.stderr)
-    except BaseException:
+        print(" ".join(str(error).split()), file=sys.stderr)
+    except BaseException as error:
         traceback.print_exc()
+        print(_summary(error), file=sys.stderr)
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -73,6 +74,12 @@ def _carry_out(store: Store, folders: dict[str, Path], key: str, messages: Messa
         if store.status(folder) is None:
             source = None if spec.source is None else folders[spec.source.key]
             Run(spec, folder, source, _Reporter(key, messages)).carry_out()
+
+
+def _summary(error: BaseException) -> str:
+    """An exception in one line."""
+    message = str(error).strip()
+    return f"{type(error).__name__}: {message.splitlines()[0]}" if message else type(error).__name__
 
 
 def _print_to(log: Path) -> None:

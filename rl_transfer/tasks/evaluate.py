@@ -38,14 +38,15 @@ def evaluate(task: TaskConfig, act: Act, seeds: Sequence[int]) -> Episodes:
     Raises:
         EnvironmentFailedError: If the environment raises or returns something that is not finite.
     """
-    envs = [Charged(make(task), Meter()) for _ in seeds]
-    return_E = np.zeros(len(envs))
-    length_E = np.zeros(len(envs), dtype=np.int64)
+    envs: list[Charged] = []
+    return_E = np.zeros(len(seeds))
+    length_E = np.zeros(len(seeds), dtype=np.int64)
     try:
+        envs.extend(Charged(make(task), Meter()) for _ in seeds)
         observations = [env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)]
         playing = list(range(len(envs)))
         while playing:
-            actions = act(_stack([observations[index] for index in playing]))
+            actions = act(np.stack([observations[index] for index in playing]))
             still = []
             for index, action in zip(playing, actions, strict=True):
                 observations[index], reward, terminated, truncated, _ = envs[index].step(action)
@@ -58,9 +59,3 @@ def evaluate(task: TaskConfig, act: Act, seeds: Sequence[int]) -> Episodes:
         for env in envs:
             env.close()
     return Episodes(return_E, length_E)
-
-
-def _stack(observations: Sequence[Any]) -> Any:
-    if isinstance(observations[0], dict):
-        return {key: np.stack([observation[key] for observation in observations]) for key in observations[0]}
-    return np.stack(observations)

@@ -1,9 +1,7 @@
 """From a task's configuration to an environment, with errors that name what is wrong."""
 
-import hashlib
 import inspect
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -13,6 +11,7 @@ from gymnasium.error import UnregisteredEnv
 import rl_transfer_envs.wrappers
 from rl_transfer.errors import ConfigError, nearest
 from rl_transfer.study import Named, TaskConfig
+from rl_transfer.tasks.digest import describe_source
 
 Env = gymnasium.Env[Any, Any]
 
@@ -22,27 +21,27 @@ class TaskFacts:
     """What planning needs to know of a task.
 
     Attributes:
-        digest: Changes when the source code of the environment or of one of its wrappers changes.
+        digest: Changes when the source code of the environment or of one of its wrappers changes, or a file of
+            theirs that this code imports.
+        distributions: Versions of the third-party distributions that this code imports, by name; Gymnasium, NumPy and
+            the learning libraries, which every run records, are not among them.
     """
 
     observation_space: gymnasium.Space[Any]
     action_space: gymnasium.Space[Any]
     max_episode_steps: int
     digest: str
+    distributions: dict[str, str]
 
 
-def make(task: TaskConfig, *, render_mode: str | None = None) -> Env:
+def make(task: TaskConfig) -> Env:
     """Make a task's environment, its wrappers around it, the first one innermost.
-
-    Args:
-        task: The task.
-        render_mode: Gymnasium's render mode.
 
     Raises:
         ConfigError: If the id is unknown, a keyword is not taken, a wrapper can't be applied, or the task has no
             time limit.
     """
-    env = _make_bare(task, render_mode)
+    env = _make_bare(task)
     for index, wrapper in enumerate(task.wrappers):
         try:
             env = _wrap(env, wrapper)
@@ -66,21 +65,18 @@ def inspect_task(task: TaskConfig) -> TaskFacts:
     env = make(task)
     limit = _time_limit(env)
     assert limit is not None
-    facts = TaskFacts(env.observation_space, env.action_space, limit, _digest(env))
+    facts = TaskFacts(env.observation_space, env.action_space, limit, *describe_source(env))
     env.close()
     return facts
 
 
-def _make_bare(task: TaskConfig, render_mode: str | None) -> Env:
+def _make_bare(task: TaskConfig) -> Env:
     module, _, name = task.id.rpartition(":")
-    # Only where it is asked for: many environments take no such keyword.
-    rendering = {} if render_mode is None else {"render_mode": render_mode}
     try:
         return gymnasium.make(
             task.id,
             max_episode_steps=task.max_episode_steps,
             disable_env_checker=True,
-            **rendering,
             **task.kwargs,
         )
     except UnregisteredEnv as error:
@@ -116,22 +112,3 @@ def _wrap(env: Env, wrapper: Named) -> Env:
 
 def _time_limit(env: Env) -> int | None:
     return None if env.spec is None else env.spec.max_episode_steps
-
-
-def _digest(env: Env) -> str:
-    """Digest of the source files of the classes that make up an environment; Gymnasium's own go by its version."""
-    files: set[Path] = set()
-    layer: Any = env
-    while True:
-        for cls in type(layer).__mro__:
-            if cls is object or cls.__module__.startswith(("gymnasium.core", "gymnasium.wrappers", "typing")):
-                continue
-            try:
-                files.add(Path(inspect.getfile(cls)))
-            except (OSError, TypeError):
-                continue
-        if not isinstance(layer, gymnasium.Wrapper):
-            break
-        layer = layer.env
-    contents = sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file())
-    return hashlib.sha256("".join(contents).encode()).hexdigest()[:16]

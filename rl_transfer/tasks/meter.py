@@ -59,8 +59,7 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
     def _refuse_unusable(self, observation: Any, reward: SupportsFloat) -> None:
         if not _is_finite(reward):
             raise EnvironmentFailedError(f"step {self.meter.steps} gave the reward {reward}")
-        parts = observation.values() if isinstance(observation, dict) else (observation,)
-        if not all(map(_is_finite, parts)):
+        if not _is_finite(observation):
             raise EnvironmentFailedError(
                 f"step {self.meter.steps} gave an observation that is not made of finite numbers: {observation}"
             )

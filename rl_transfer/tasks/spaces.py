@@ -10,8 +10,6 @@ from rl_transfer.tasks.make import TaskFacts
 
 def _form(space: gymnasium.Space[Any]) -> object:
     """What a network's shape depends on: not the bounds of a box, which variants of a task may change."""
-    if isinstance(space, gymnasium.spaces.Dict):
-        return {key: _form(inner) for key, inner in space.items()}
     if isinstance(space, gymnasium.spaces.Discrete):
         return ("Discrete", int(space.n), int(space.start))
     if isinstance(space, gymnasium.spaces.Box):
@@ -31,6 +29,6 @@ def refuse_different_spaces(source: TaskFacts, target: TaskFacts) -> None:
             name = what.replace("_", " ")
             raise ConfigError(
                 f"source and target have different {name}s: {ours} against {theirs}; "
-                "carrying networks needs the same: wrap one of the two tasks (wrappers:) or choose another source",
+                "carrying networks needs the same: choose another source",
                 key="target",
             )

@@ -179,11 +179,11 @@ class TestScrambling:
 class TestKnowledge:
     def test_only_what_is_needed_is_read(self, tmp_path):
         write_networks(tmp_path / "networks.safetensors", one(np.ones(2, np.float32)))
-        found = read_knowledge(tmp_path, frozenset({"networks"}), origin="here")
-        assert (found.origin, found.experience) == ("here", None)
+        found = read_knowledge(tmp_path, frozenset({"networks"}))
+        assert found.experience is None
         assert found.networks["value_body"]["0.weight"].tolist() == [1.0, 1.0]
-        assert read_knowledge(tmp_path, frozenset(), origin="here").networks is None
+        assert read_knowledge(tmp_path, frozenset()).networks is None
 
     def test_missing_experience_is_named(self, tmp_path):
         with pytest.raises(StoreError, match=r"experience\.npz"):
-            read_knowledge(tmp_path, frozenset({"experience"}), origin="here")
+            read_knowledge(tmp_path, frozenset({"experience"}))

@@ -140,6 +140,51 @@ class TestRoles:
         assert state(ours) == before
 
 
+class Normalised(FlattenExtractor):
+    """Features with running statistics."""
+
+    def __init__(self, space):
+        super().__init__(space)
+        self.norm = torch.nn.BatchNorm1d(2)
+
+    def forward(self, observations):
+        return self.norm(super().forward(observations))
+
+
+class TestRunningStatistics:
+    def made(self, seed=0):
+        return PPO(
+            "MlpPolicy",
+            gymnasium.make("probes:Walk-v0", disable_env_checker=True),
+            policy_kwargs={"features_extractor_class": Normalised, "net_arch": [8]},
+            n_steps=16,
+            batch_size=16,
+            seed=seed,
+            device="cpu",
+        )
+
+    def features(self, agent):
+        extractor = agent.policy.features_extractor.state_dict()
+        return {name: tensor.numpy().tobytes() for name, tensor in extractor.items()}
+
+    def test_frozen_features_keep_theirs_through_training(self):
+        source = self.made(seed=1).learn(64)
+        ours = self.made()
+        rl_transfer.warm_start(ours, source, freeze=["features"])
+        assert self.features(ours) == self.features(source)
+        body = state(ours)
+        ours.learn(64)
+        assert self.features(ours) == self.features(source)
+        assert state(ours) != body
+
+    def test_thawed_features_move_theirs(self):
+        source = self.made(seed=1).learn(64)
+        ours = self.made()
+        rl_transfer.warm_start(ours, source, freeze=["policy_body"])
+        ours.learn(64)
+        assert not set(self.features(ours).values()) & set(self.features(source).values())
+
+
 class TestRefusals:
     def refused(self, ours, source, says, error=ConfigError, **more):
         before = state(ours)

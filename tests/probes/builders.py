@@ -88,6 +88,7 @@ def run_spec(config: LearnerConfig | None = None, **changes: Any) -> RunSpec:
         "deterministic": True,
         "segment_steps": 64,
         "seed": 0,
+        "code": "0",
         "versions": {},
     }
     return RunSpec(**values | changes)

@@ -9,6 +9,7 @@ from builders import (
     DIAL,
     WALK,
     arm_spec,
+    as_bytes,
     carry_out,
     curve,
     dqn,
@@ -16,6 +17,7 @@ from builders import (
     forward,
     handmade_source,
     initial_networks,
+    learner,
     outputs,
     ppo,
     run_spec,
@@ -24,7 +26,7 @@ from builders import (
 )
 
 from rl_transfer.errors import ConfigError, StoreError
-from rl_transfer.knowledge import read_networks
+from rl_transfer.knowledge import Transitions, read_networks
 from rl_transfer.store import read_json
 from rl_transfer.study import TaskConfig
 
@@ -255,6 +257,67 @@ class TestFailures:
         assert 0 < failed_at < 256
         assert list(curve(folder)) == [step for step in range(0, 257, 8) if step < failed_at]
         assert not (folder / "agent").exists()
+
+    def same_agent(self, folder, networks):
+        """The stored agent has these networks, and the library loads it."""
+        assert as_bytes(agent(folder)) == as_bytes(networks)
+        assert (folder / "agent" / "model.zip").exists()
+
+    @pytest.mark.parametrize("config", [ppo(), dqn()], ids=["ppo", "dqn"])
+    def test_a_failed_source_leaves_the_agent_of_its_last_checkpoint(self, config, tmp_path, monkeypatch):
+        spec = source_spec(config, task=TaskConfig(id="probes:Walk-v0", kwargs={"quits": 0.0}), grid=(0, 128))
+        stopped = carry_out(spec, tmp_path / "stopped", stop_after_segment=1)
+        checkpoint = learner(config)
+        checkpoint.load_state(stopped / "checkpoints", 1)
+        checkpoint.close()
+        played, outcome = [], probes.Walk.outcome
+
+        def fails(env, action):
+            played.append(action)
+            if len(played) == 30 + 79:  # three episodes of ten at step 0, then 64 of the first segment
+                raise RuntimeError("the floor gave way")
+            return outcome(env, action)
+
+        monkeypatch.setattr(probes.Walk, "outcome", fails)
+        folder = carry_out(spec, tmp_path)
+        assert status(folder)["outcome"] == "environment_failed"
+        assert status(folder)["failed_at_step"] == read_json(folder / "costs.json")["target_steps"] == 78
+        assert list(curve(folder)) == [0]
+        self.same_agent(folder, checkpoint.networks())
+        experience = folder / "agent" / "experience.npz"
+        assert experience.exists() == (config.algorithm == "dqn")
+        if experience.exists():
+            assert len(Transitions.read(experience)) == 64
+        assert not (folder / "checkpoints").exists()
+        arm = carry_out(arm_spec(run_spec(config), folder, "fine_tune"), tmp_path, folder)
+        assert status(arm)["outcome"] == "completed"
+
+    def test_a_source_that_fails_at_once_leaves_its_initial_agent(self, tmp_path):
+        spec = source_spec(dqn(), task=TaskConfig(id="probes:Fails-v0", kwargs={"at": 0}))
+        folder = carry_out(spec, tmp_path)
+        assert status(folder)["outcome"] == "environment_failed"
+        self.same_agent(folder, initial_networks(spec))
+        methods = ["fine_tune", "replay"]
+        for scrambled in (False, True):
+            arm = carry_out(arm_spec(run_spec(dqn()), folder, *methods, scrambled=scrambled), tmp_path, folder)
+            assert status(arm)["outcome"] == "completed"
+
+    def test_a_diverged_source_leaves_its_last_finite_agent(self, tmp_path):
+        spec = source_spec(ppo(learning_rate=1e36), segment_steps=64)
+        folder = carry_out(spec, tmp_path)
+        assert status(folder)["outcome"] == "diverged"
+        self.same_agent(folder, initial_networks(spec))
+
+    def test_a_source_task_that_fails_in_retention_leaves_the_run_completed(self, tmp_path, capsys):
+        failing = source_spec(task=TaskConfig(id="probes:Fails-v0", kwargs={"at": 5}))
+        source = handmade_source(tmp_path, failing, initial_networks(run_spec(seed=5)))
+        folder = carry_out(arm_spec(run_spec(), source, "fine_tune"), tmp_path, source)
+        assert status(folder)["outcome"] == "completed"
+        assert not (folder / "retention.csv").exists()
+        assert (folder / "agent" / "networks.safetensors").exists()
+        lengths = sum(int(row["length"]) for row in csv.DictReader((folder / "curve.csv").read_text().splitlines()))
+        assert read_json(folder / "costs.json")["evaluation_steps"] == lengths
+        assert "probes:Fails-v0: step 4 raised RuntimeError: the floor gave way" in capsys.readouterr().out
 
     def test_a_bug_keeps_its_traceback_and_leaves_the_run_unfinished(self, tmp_path, monkeypatch):
         monkeypatch.setattr(probes.Walk, "close", lambda self: 1 / 0)

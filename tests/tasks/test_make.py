@@ -1,5 +1,10 @@
 """Making environments from tasks, and saying what is wrong with a task."""
 
+import importlib
+import sys
+import time
+from types import ModuleType
+
 import gymnasium
 import pytest
 from builders import WALK
@@ -7,7 +12,7 @@ from gymnasium import spaces
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.study import Named, TaskConfig
-from rl_transfer.tasks import TaskFacts, inspect_task, make, refuse_different_spaces
+from rl_transfer.tasks import TaskFacts, digest, inspect_task, make, refuse_different_spaces
 
 
 def task(id_="transfer/CartPole-v0", wrappers=(), **more):
@@ -60,11 +65,6 @@ class TestMaking:
             ends.append(terminated or truncated)
         assert len(ends) <= 7
         assert inspect_task(task("probes:Endless-v0", max_episode_steps=7)).max_episode_steps == 7
-
-    def test_an_environment_need_not_know_render_mode(self):
-        env = make(WALK)
-        assert env.render_mode is None
-        env.close()
 
     def test_the_first_wrapper_is_innermost(self):
         env = make(task(wrappers=[("reverse_actions", {}), ("observation_noise", {"scale": 0.0})]))
@@ -119,9 +119,139 @@ class Base(gymnasium.Env):
         assert plain == other != wrapped
 
 
+FILES = {
+    "ours/__init__.py": "import gymnasium",
+    "ours/env.py": """
+import numpy as np
+from gymnasium import Env, spaces
+from . import rewards, physics as laws
+from theirs.engine import SPEED
+import absent_module
+
+class Ours(Env):
+    observation_space, action_space = spaces.Box(-1, 1, (1,), np.float32), spaces.Discrete(2)
+
+    def step(self, action):
+        import ours.late.helper
+        import ours.broken
+
+    def render(self):
+        import artist
+""",
+    "ours/rewards.py": "from ours.constants import *",
+    "ours/constants.py": "ONE = 1",
+    "ours/physics.py": "try:\n    import toplevel, no_module_at_all\nexcept ImportError:\n    pass",
+    "ours/late/__init__.py": "",
+    "ours/late/helper.py": "import ours.env",
+    "ours/unused.py": "",
+    "ours/broken.py": "no python",
+    "toplevel.py": "",
+    "artist.py": "",
+    "site-packages/theirs/__init__.py": "",
+    "site-packages/theirs/engine.py": "from theirs.constants import SPEED\nimport deeper",
+    "site-packages/theirs/constants.py": "SPEED = 1",
+    "site-packages/theirs/env.py": """
+from ours.env import Ours
+from theirs.engine import SPEED
+
+class Theirs(Ours):
+    pass
+""",
+    "site-packages/deeper.py": "",
+    "site-packages/absent_module.py": "",
+}
+
+
+class TestWhatItIsMadeOf:
+    """Packages ``ours`` (beside the study) and ``theirs`` (in site-packages), written for each test."""
+
+    @pytest.fixture
+    def tree(self, tmp_path, monkeypatch):
+        for name, text in FILES.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.syspath_prepend(tmp_path / "site-packages")
+        names = {"theirs": ["Their-Engine"], "deeper": ["deeper"], "numpy": ["numpy"], "gymnasium": ["gymnasium"]}
+        monkeypatch.setattr(digest, "_distributions_by_package", lambda: names)
+        monkeypatch.setattr(digest, "version", lambda name: f"{name} 3")
+        yield tmp_path
+        for name in list(sys.modules):
+            if name.split(".")[0] in ("ours", "theirs", "toplevel", "deeper", "absent_module"):
+                del sys.modules[name]
+
+    def digests(self, tree, env):
+        """Whether a change of each file changes the digest."""
+        before = digest.describe_source(env)[0]
+        found = {}
+        for name in FILES:
+            text = (tree / name).read_text()
+            (tree / name).write_text(text + "\n# changed")
+            found[name] = digest.describe_source(env)[0] != before
+            (tree / name).write_text(text)
+        assert digest.describe_source(env)[0] == before
+        return {name for name, changed in found.items() if changed}
+
+    def test_the_digest_follows_imports_near_far_relative_and_late(self, tree):
+        env = importlib.import_module("ours.env").Ours()
+        loaded = set(sys.modules)
+        assert self.digests(tree, env) == {
+            "ours/env.py",
+            "ours/__init__.py",
+            "ours/rewards.py",
+            "ours/constants.py",
+            "ours/physics.py",
+            "ours/late/helper.py",
+            "ours/broken.py",
+            "toplevel.py",
+        }
+        assert set(sys.modules) == loaded
+
+    def test_of_installed_packages_only_the_environment_s_own_is_read(self, tree):
+        env = importlib.import_module("theirs.env").Theirs()
+        changing = self.digests(tree, env)
+        assert {name for name in changing if name.startswith("site-packages")} == {
+            "site-packages/theirs/env.py",
+            "site-packages/theirs/engine.py",
+            "site-packages/theirs/constants.py",
+        }
+        assert "ours/constants.py" in changing
+
+    def test_what_is_imported_directly_from_other_distributions_is_listed(self, tree):
+        ours = importlib.import_module("ours.env").Ours()
+        assert digest.describe_source(ours)[1] == {"Their-Engine": "Their-Engine 3"}
+        theirs = importlib.import_module("theirs.env").Theirs()
+        assert digest.describe_source(theirs)[1] == {"Their-Engine": "Their-Engine 3", "deeper": "deeper 3"}
+
+    def test_gymnasium_s_own_environments_name_their_engine(self, monkeypatch, tmp_path):
+        (tmp_path / "engine.py").write_text("try:\n    import mujoco\nexcept ImportError:\n    pass")
+        module = ModuleType("gymnasium.envs.engine")
+        module.__file__ = str(tmp_path / "engine.py")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        monkeypatch.setattr(digest, "_distributions_by_package", lambda: {"mujoco": ["mujoco"]})
+        monkeypatch.setattr(digest, "version", lambda name: "4.0.0")
+        env = type("Ant", (gymnasium.Env,), {"__module__": module.__name__})()
+        before = digest.describe_source(env)
+        assert before[1] == {"mujoco": "4.0.0"}
+        (tmp_path / "engine.py").write_text("import mujoco")
+        assert digest.describe_source(env) == before  # Gymnasium goes by its version
+
+    def test_versions_that_every_run_records_are_left_out(self):
+        assert inspect_task(task()).distributions == {}
+        assert inspect_task(task(wrappers=[("reverse_actions", {})])).distributions == {}
+
+    def test_it_is_quick(self):
+        env = make(task())
+        digest._distributions_by_package.cache_clear()
+        start = time.perf_counter()
+        digest.describe_source(env)
+        assert time.perf_counter() - start < 1  # 0.1 s on a quiet machine
+        env.close()
+
+
 class TestSpaces:
     def facts(self, observation=None, action=None):
-        return TaskFacts(observation or spaces.Box(-1, 1, (2,)), action or spaces.Discrete(2), 10, "")
+        return TaskFacts(observation or spaces.Box(-1, 1, (2,)), action or spaces.Discrete(2), 10, "", {})
 
     def test_other_bounds_are_no_other_space(self):
         refuse_different_spaces(self.facts(), self.facts(spaces.Box(-9, 9, (2,))))

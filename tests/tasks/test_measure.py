@@ -1,5 +1,7 @@
 """Charging, evaluating, and the sham source's task."""
 
+import sys
+
 import numpy as np
 import probes
 import pytest
@@ -7,7 +9,7 @@ from builders import WALK
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rl_transfer.errors import EnvironmentFailedError
+from rl_transfer.errors import ConfigError, EnvironmentFailedError
 from rl_transfer.study import TaskConfig
 from rl_transfer.tasks import Charged, Meter, Sham, evaluate, make
 
@@ -71,14 +73,6 @@ class TestCharging:
         with pytest.raises(EnvironmentFailedError, match="reset raised RuntimeError: no way in"):
             env.reset(seed=0)
 
-    def test_dictionaries_of_observations_are_looked_through(self):
-        class Telling(probes.Walk):
-            def look(self):
-                return {"good": np.zeros(2), "bad": np.array([0.0, np.nan])}
-
-        with pytest.raises(EnvironmentFailedError, match="observation"):
-            Charged(Telling(), Meter()).reset(seed=0)
-
 
 class TestEvaluating:
     @settings(max_examples=15, deadline=None)
@@ -117,6 +111,21 @@ class TestEvaluating:
         with pytest.raises(EnvironmentFailedError, match="floor"):
             evaluate(failing(3, "raise"), by_sign, range(4))
         assert len(closed) == 4
+
+    def test_where_one_can_not_be_made_those_before_it_are_closed(self, monkeypatch):
+        closed, made = [], []
+
+        def third_fails(task):
+            if len(made) == 2:
+                raise ConfigError("no more")
+            made.append(make(task))
+            return made[-1]
+
+        monkeypatch.setattr(sys.modules["rl_transfer.tasks.evaluate"], "make", third_fails)
+        monkeypatch.setattr(probes.Probe, "close", lambda self: closed.append(self))
+        with pytest.raises(ConfigError, match="no more"):
+            evaluate(WALK, by_sign, range(4))
+        assert closed == [env.unwrapped for env in made]
 
 
 class TestSham:

@@ -73,6 +73,7 @@ class SB3Learner(Learner):
         self._log = None if log_folder is None else TensorBoardOutputFormat(str(log_folder))
         self._model.set_logger(Logger(None, [] if self._log is None else [self._log]))
         self._model.policy.optimizer.register_step_post_hook(self._count_gradient_step)
+        networks.watch_outputs(self._model, self._refuse_output)
         self._gradient_steps = 0
         self._carried_transitions = 0
         self._rows_added = 0
@@ -161,7 +162,7 @@ class SB3Learner(Learner):
             raise
         except Exception as error:
             if not networks.is_finite(self._model):
-                raise DivergedError(f"parameters are no longer finite at step {self.meter.steps}: {error}") from error
+                raise DivergedError(f"parameters are no longer finite at step {self.meter.steps}") from error
             raise
         self.refuse_divergence()
 
@@ -169,6 +170,9 @@ class SB3Learner(Learner):
         """Raise DivergedError if a parameter is not finite."""
         if not networks.is_finite(self._model):
             raise DivergedError(f"parameters are no longer finite at step {self.meter.steps}")
+
+    def _refuse_output(self) -> None:
+        raise DivergedError(f"the networks' outputs are no longer finite at step {self.meter.steps}")
 
     def count_vector_step(self) -> None:
         """Count one row of transitions, which the library adds to the replay buffer after every vector step."""

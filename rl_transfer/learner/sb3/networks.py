@@ -1,6 +1,6 @@
 """The tensors of a Stable-Baselines3 model by role: reading, loading, freezing, synchronising targets."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -12,6 +12,7 @@ from rl_transfer.knowledge import ROLES, Networks, Role
 from rl_transfer.learner.sb3.roles import assign_roles
 
 _TARGETS = (("q_net", "q_net_target"),)
+_OUTPUTS = ("action_net", "value_net", "q_net")
 
 
 def algorithm_name(model: BaseAlgorithm) -> str:
@@ -89,9 +90,18 @@ def synchronise_targets(model: BaseAlgorithm) -> None:
 
 
 def freeze(model: BaseAlgorithm, roles: Collection[Role]) -> None:
-    """Take the roles' parameters out of training."""
+    """Take the roles' parameters out of training, and running statistics (batch normalisation) with them."""
     for parameter in _parameters(model, roles):
         parameter.requires_grad_(False)
+    for tensor, place in assign_roles(algorithm_name(model), model.policy.state_dict()).items():
+        layer, _, name = tensor.rpartition(".")
+        if name == "running_mean" and place is not None and place[0] in roles:
+            # The library puts the whole policy into training mode before each update.
+            model.policy.get_submodule(layer).register_forward_pre_hook(_leave_training_mode)
+
+
+def _leave_training_mode(layer: torch.nn.Module, _: object) -> None:
+    layer.eval()
 
 
 def _parameters(model: BaseAlgorithm, roles: Collection[Role]) -> Iterator[torch.nn.Parameter]:
@@ -104,3 +114,18 @@ def _parameters(model: BaseAlgorithm, roles: Collection[Role]) -> Iterator[torch
 def is_finite(model: BaseAlgorithm) -> bool:
     """Whether every parameter is a finite number."""
     return all(bool(torch.isfinite(parameter).all()) for parameter in model.policy.parameters())
+
+
+def watch_outputs(model: BaseAlgorithm, on_not_finite: Callable[[], None]) -> None:
+    """Have a function called whenever the policy or the value gives something that is not finite.
+
+    Weights can still be finite then: the sum of two huge terms is not.
+    """
+
+    def look(_: torch.nn.Module, __: object, output: Tensor) -> None:
+        if not bool(torch.isfinite(output).all()):
+            on_not_finite()
+
+    for name in _OUTPUTS:
+        if (network := getattr(model.policy, name, None)) is not None:
+            network.register_forward_hook(look)
