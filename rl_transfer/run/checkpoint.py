@@ -27,12 +27,14 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint, learner: Learner) -> None:
-    """Write a checkpoint; it counts only once its last file is there."""
+    """Write a checkpoint; it counts only once its last file is there. The one before it is kept, older ones go."""
     learner.save_state(folder, checkpoint.segment)
     write_json(
         _file(folder, checkpoint.segment),
         {"rows": checkpoint.rows, "events": checkpoint.events, "wall_seconds": checkpoint.wall_seconds},
     )
+    for outdated in (_file(folder, checkpoint.segment - 2), folder / f"learner-{checkpoint.segment - 2:04d}.pt"):
+        outdated.unlink(missing_ok=True)
 
 
 def latest(folder: Path) -> Checkpoint | None:
