@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from tiny_study import PAIR, carry_out, children, curves
 
+from rl_transfer import run_study
 from rl_transfer.errors import StoreError
+from rl_transfer.study import shipped_names
 
 pytestmark = pytest.mark.xdist_group("tiny")
 
@@ -199,3 +201,13 @@ def wait_until(condition):
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", shipped_names("pairs"))
+def test_every_shipped_pair_runs(tmp_path, pair):
+    tiny = ["seeds=2", "alpha=0.5", "budget={source: 1280, target: 1280}", "evaluation={points: 2, episodes: 1}"]
+    outcome = run_study(pair, store=tmp_path, workers=2, overrides=tiny)
+    assert outcome.failures == ()
+    assert [comparison.family for comparison in outcome.results.comparisons] == ["total", "knowledge", "initialisation"]
+    assert all(comparison.difference is not None for comparison in outcome.results.comparisons)
