@@ -37,7 +37,7 @@ check: $(VENV)/.all ## lint, format, types, import contracts, all tests but the 
 	$(BIN)/python -m pytest --quiet -n auto --dist loadgroup -m "not soak"
 
 soak: $(VENV)/.all ## the tests that take long
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak --verbose --capture=no
 
 lock: ## write constraints.txt anew: every version that the newest allowed releases resolve to
 	scripts/lock.sh $(PYTHON)
