@@ -40,7 +40,7 @@ def test_kills_at_random_moments_change_no_byte(tmp_path, algorithm):
     while kills < KILLS:
         program = subprocess.Popen(command, start_new_session=True, **silent)
         try:
-            program.wait(timeout=moments.uniform(3, 12))
+            program.wait(timeout=moments.uniform(4, 7))
             break
         except subprocess.TimeoutExpired:
             workers = [worker for nursery in children(program.pid) for worker in children(nursery)]
