@@ -159,7 +159,7 @@ def test_different_spaces_are_refused_side_by_side(tmp_path):
 
 
 def test_other_bounds_are_no_different_space(tmp_path):
-    planned(tmp_path, target={"id": "transfer/CartPole-v0", "kwargs": {"x_threshold": 1.0}})
+    assert planned(tmp_path, target={"id": "transfer/CartPole-v0", "kwargs": {"x_threshold": 1.0}}).runs
 
 
 def test_dqn_cannot_act_in_a_box(tmp_path):
