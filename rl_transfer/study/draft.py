@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from rl_transfer.errors import ConfigError, nearest
-from rl_transfer.study.config import ALGORITHMS, Frozen
+from rl_transfer.study.base import Frozen
+from rl_transfer.study.learners import ALGORITHMS
 from rl_transfer.study.yaml_file import KeyPath, Lines, dotted, shown
 
 _Config = TypeVar("_Config", bound=Frozen)

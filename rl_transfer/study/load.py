@@ -8,7 +8,8 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from rl_transfer.errors import ConfigError
-from rl_transfer.study.config import PairConfig, StudyConfig, safe_name
+from rl_transfer.study.base import safe_name
+from rl_transfer.study.config import PairConfig, StudyConfig
 from rl_transfer.study.draft import Draft, Place
 from rl_transfer.study.shipped import find_file
 from rl_transfer.study.yaml_file import dotted, parse_yaml, read_yaml, shown

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 from pydantic_core import PydanticCustomError
 
-from rl_transfer.study.config import Frozen, LearnerConfig, Many, Named, TaskConfig
+from rl_transfer.study.base import Frozen, Many, Named
+from rl_transfer.study.config import TaskConfig
+from rl_transfer.study.learners import LearnerConfig
 
 
 class SourceSpec(Frozen):
