@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rl_transfer.analysis import judge as judge
     from rl_transfer.api import run_study as run_study
-    from rl_transfer.learner.sb3.warm_start import warm_start as warm_start
+    from rl_transfer.warm_starting import warm_start as warm_start
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
     "judge": "rl_transfer.analysis",
     "run_study": "rl_transfer.api",
-    "warm_start": "rl_transfer.learner.sb3.warm_start",
+    "warm_start": "rl_transfer.warm_starting",
 }
 __all__ = ["judge", "run_study", "warm_start"]
 

@@ -83,6 +83,31 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Export:
+    """Write a finished run's actor as one file to deploy: raw observations in, actions out, normalisation inside."""
+
+    run: tyro.conf.Positional[Annotated[str, tyro.conf.arg(name="RUN", metavar="RUN")]]
+    """A run's folder, or PAIR/ARM/seedN as 'list runs' prints it (with the key where that is not unique)."""
+    format: Literal["onnx", "torch"]
+    """ONNX, or a file that torch.export.load reads."""
+    output: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """The file; actor.onnx or actor.pt2 in the run's agent folder by default."""
+    store: _Store = Path("runs")
+    """Folder of runs and results."""
+    overwrite: bool = False
+    """Replace a file of that name that has another content."""
+
+    def call(self) -> int:
+        """Export and print."""
+        from rl_transfer.api import export_actor
+        from rl_transfer.report.places import from_here
+
+        file = export_actor(self.run, self.format, store=self.store, output=self.output, overwrite=self.overwrite)
+        print(from_here(file.absolute()))
+        return 0
+
+
+@dataclass(frozen=True)
 class List:
     """List what there is."""
 
@@ -102,5 +127,6 @@ Command = (
     Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Check, tyro.conf.subcommand("check")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[List, tyro.conf.subcommand("list")]
 )

@@ -10,7 +10,7 @@ from rl_transfer.learner import (
 from rl_transfer.methods import resolve_methods
 from rl_transfer.stats import smallest_reachable_p
 from rl_transfer.study import LoadedPair, LoadedStudy, Named, StudyConfig
-from rl_transfer.tasks import TaskFacts, inspect_task, refuse_different_spaces
+from rl_transfer.tasks import TaskFacts, inspect_task, map_spaces
 
 _MOST_SEEDS = 1000
 
@@ -62,15 +62,14 @@ def check_tasks(pair: LoadedPair) -> tuple[TaskFacts, TaskFacts]:
         ConfigError: Names the task and the key.
     """
     facts = {}
-    algorithm = pair.config.learner.algorithm
     for name, task in (("source", pair.config.source), ("target", pair.config.target)):
         try:
             facts[name] = inspect_task(task)
-            refuse_unsuitable_spaces(algorithm, facts[name].observation_space, facts[name].action_space)
+            refuse_unsuitable_spaces(pair.config.learner, facts[name].observation_space, facts[name].action_space)
         except ConfigError as error:
             raise pair.draft.under(error, name) from error
     try:
-        refuse_different_spaces(facts["source"], facts["target"])
+        map_spaces(pair.config.mapping, facts["source"], facts["target"])
     except ConfigError as error:
         raise pair.draft.under(error) from error
     return facts["source"], facts["target"]

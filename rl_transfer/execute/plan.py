@@ -135,6 +135,7 @@ class _PairPlanner:
             learner=self.pair.learner,
             methods=methods,
             source=source,
+            mapping=None if source is None else self.pair.mapping,
             grid=evaluation_grid(self.pair, budget),
             episodes=self.pair.evaluation.episodes,
             deterministic=self.pair.evaluation.deterministic,

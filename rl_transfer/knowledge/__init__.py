@@ -1,28 +1,52 @@
 """What a source agent leaves behind: networks by role and experience; reading, writing, scrambling."""
 
 from rl_transfer.knowledge.experience import Transitions
+from rl_transfer.knowledge.foreign import AgentFile, read_agent_file
+from rl_transfer.knowledge.foreign_statistics import StatisticsFile, read_statistics_file
+from rl_transfer.knowledge.foreign_tensors import read_tensors
 from rl_transfer.knowledge.networks import (
     ROLES,
+    Fate,
     Networks,
     Role,
     TensorFate,
     read_networks,
     write_networks,
 )
-from rl_transfer.knowledge.scramble import scramble_networks, scramble_transitions
-from rl_transfer.knowledge.source import Knowledge, KnowledgeKind, read_knowledge
+from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, write_optimizer
+from rl_transfer.knowledge.scramble import draw_orders, scramble_networks, scramble_optimizer, scramble_transitions
+from rl_transfer.knowledge.source import Knowledge, KnowledgeKind, read_knowledge, write_knowledge
+from rl_transfer.knowledge.statistics import Moments, Statistics
+from rl_transfer.knowledge.translate import translate_networks, translate_statistics, translate_transitions
 
 __all__ = [
     "ROLES",
+    "AgentFile",
+    "Fate",
     "Knowledge",
     "KnowledgeKind",
+    "Moments",
     "Networks",
+    "OptimizerState",
     "Role",
+    "Statistics",
+    "StatisticsFile",
     "TensorFate",
     "Transitions",
+    "draw_orders",
+    "read_agent_file",
     "read_knowledge",
     "read_networks",
+    "read_optimizer",
+    "read_statistics_file",
+    "read_tensors",
     "scramble_networks",
+    "scramble_optimizer",
     "scramble_transitions",
+    "translate_networks",
+    "translate_statistics",
+    "translate_transitions",
+    "write_knowledge",
     "write_networks",
+    "write_optimizer",
 ]

@@ -1,7 +1,7 @@
 """Experience: the transitions that an off-policy agent has in its replay buffer."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,26 @@ from numpy.typing import NDArray
 from rl_transfer.errors import StoreError
 from rl_transfer.store import write_bytes
 
+Observations = NDArray[Any] | dict[str, NDArray[Any]]
+"""One array, or for a Dict observation one by key."""
+
+
+def map_arrays(column: Observations, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Any:
+    """The same change made to a column's array, or to the array of each key."""
+    return {key: change(array) for key, array in column.items()} if isinstance(column, dict) else change(column)
+
+
+def named_arrays(name: str, column: Observations) -> dict[str, NDArray[Any]]:
+    """A column's array by its name; those of a Dict observation are named ``name/key``."""
+    return {f"{name}/{key}": array for key, array in column.items()} if isinstance(column, dict) else {name: column}
+
 
 @dataclass(frozen=True)
 class Transitions:
     """N transitions, those of one environment one after the other in the order of time.
 
     Attributes:
-        observation_N: Observations, N x observation shape.
+        observation_N: Observations, N x observation shape; for a Dict observation by key.
         action_N: Actions as the learner stores them, N x action shape.
         reward_N: Rewards.
         next_observation_N: Next observations; at an episode's end the last one, not the next episode's first.
@@ -27,25 +40,39 @@ class Transitions:
         time_N: Vector step of each transition, rising within an environment; says which are the newest.
     """
 
-    observation_N: NDArray[Any]
+    observation_N: Observations
     action_N: NDArray[Any]
     reward_N: NDArray[Any]
-    next_observation_N: NDArray[Any]
+    next_observation_N: Observations
     terminated_N: NDArray[np.bool_]
     truncated_N: NDArray[np.bool_]
     time_N: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
+        lengths = {name: len(array) for name, array in self.arrays().items()}
         if len(set(lengths.values())) != 1:
             raise ValueError(f"all arrays must have one length, not {lengths}")
+        keys, next_keys = (
+            set(column) if isinstance(column, dict) else set()
+            for column in (self.observation_N, self.next_observation_N)
+        )
+        if keys != next_keys:
+            raise ValueError(f"observations and next observations must have the same keys, not {keys} and {next_keys}")
 
     def __len__(self) -> int:
         return len(self.reward_N)
 
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All arrays by name; those of a Dict observation as ``observation_N/key`` and ``next_observation_N/key``."""
+        return {
+            name: array
+            for field in fields(self)
+            for name, array in named_arrays(field.name, getattr(self, field.name)).items()
+        }
+
     def map(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> "Transitions":
         """The same change made to every array."""
-        return Transitions(*(change(getattr(self, field.name)) for field in fields(self)))
+        return Transitions(*(map_arrays(getattr(self, field.name), change) for field in fields(self)))
 
     def newest(self, count: int) -> "Transitions":
         """The newest transitions, at most this many, in the order they had."""
@@ -55,7 +82,7 @@ class Transitions:
     def write(self, path: Path) -> None:
         """Write the arrays as one uncompressed ``.npz`` file."""
         buffer = io.BytesIO()
-        np.savez(buffer, **{field.name: getattr(self, field.name) for field in fields(self)})
+        np.savez(buffer, allow_pickle=False, **self.arrays())
         write_bytes(path, buffer.getvalue())
 
     @staticmethod
@@ -68,10 +95,19 @@ class Transitions:
         try:
             # The handle is ours: NumPy leaves its own open when a file is damaged.
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                found = {field.name: arrays[field.name] for field in fields(Transitions)}
-            for name, array in found.items():
+                columns = {field.name: _column(arrays, field.name) for field in fields(Transitions)}
+            found = Transitions(**columns)
+            for name, array in found.arrays().items():
                 if not np.isfinite(array).all():
                     raise ValueError(f"{name} holds NaN or infinity")
-            return Transitions(**found)
+            return found
         except Exception as error:  # a damaged file makes NumPy raise almost anything
             raise StoreError(f"{path}: can't be read as transitions: {error}") from error
+
+
+def _column(arrays: Mapping[str, NDArray[Any]], name: str) -> Any:
+    """What :func:`named_arrays` named."""
+    if name in arrays or not name.endswith("observation_N"):
+        return arrays[name]
+    keys = [key.partition("/")[2] for key in arrays if key.startswith(f"{name}/")]
+    return {key: arrays[f"{name}/{key}"] for key in keys} or arrays[name]

@@ -20,32 +20,37 @@ Networks = Mapping[Role, Mapping[str, NDArray[Any]]]
 """For each role its tensors by name; every role is present, some are empty."""
 
 
+Fate = Literal["copied", "resized", "reinitialised", "dropped"]
+
+
 @dataclass(frozen=True)
 class TensorFate:
-    """What became of one tensor of the target's networks, or of the experience: a row of the transfer table.
+    """What became of one tensor, or of what was carried beside them: a row of the transfer table.
 
     Attributes:
-        role: ``experience`` for transitions, which are counted in the shapes.
+        role: Its role; ``experience`` for transitions, which are counted in the shapes; ``statistics`` for running
+            statistics; ``optimizer`` for what the optimizer keeps for a tensor.
         from_shape: Its shape in the source; None where the source has no such tensor.
         to_shape: Its shape in the target; None where the target has none and it was dropped.
-        fate: ``initial`` keeps the value the target's learner started with.
-        frozen: Whether training leaves it alone.
+        fate: ``resized`` was laid out anew by the pair's mapping; ``reinitialised`` has the value that the target's
+            learner started with.
+        frozen: ``no``, ``for ever``, or until when.
         why: The reason, in a few words.
     """
 
     tensor: str
-    role: Role | Literal["experience"]
+    role: Role | Literal["experience", "statistics", "optimizer"]
     from_shape: tuple[int, ...] | None
     to_shape: tuple[int, ...] | None
-    fate: Literal["copied", "initial", "dropped"]
-    frozen: bool
+    fate: Fate
+    frozen: str
     why: str
 
 
 def write_networks(path: Path, networks: Networks) -> None:
     """Write networks as one safetensors file; tensors are named ``role/name``."""
     tensors = {
-        f"{role}/{name}": np.ascontiguousarray(array) for role in ROLES for name, array in networks[role].items()
+        f"{role}/{name}": np.asarray(array, order="C") for role in ROLES for name, array in networks[role].items()
     }
     write_bytes(path, save(tensors))
 

@@ -1,30 +1,67 @@
 """The knowledge of one source agent, as methods get it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from rl_transfer.knowledge.experience import Transitions
-from rl_transfer.knowledge.networks import Networks, read_networks
+from rl_transfer.knowledge.networks import Networks, read_networks, write_networks
+from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, write_optimizer
+from rl_transfer.knowledge.statistics import Statistics
 
 KnowledgeKind = Literal["networks", "experience"]
+_NETWORKS = "networks.safetensors"
+_STATISTICS = "statistics.safetensors"
+_OPTIMIZER = "optimizer.safetensors"
+_EXPERIENCE = "experience.npz"
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What one source agent left behind; parts that no method of the arm needs are None."""
+    """What one source agent left behind; parts that it has not, or that no method of the arm needs, are None.
 
+    Attributes:
+        algorithm: The source's; empty where it is unknown.
+        networks: In the target's shapes, where the pair has a mapping.
+        statistics: Running statistics that its networks' inputs were normalised with.
+        optimizer: What its optimizer kept for each tensor.
+        experience: Transitions.
+        resized: Shapes that tensors had before the mapping laid them out, by ``role/name``.
+    """
+
+    algorithm: str = ""
     networks: Networks | None = None
+    statistics: Statistics | None = None
+    optimizer: OptimizerState | None = None
     experience: Transitions | None = None
+    resized: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-def read_knowledge(agent: Path, kinds: frozenset[KnowledgeKind]) -> Knowledge:
+def read_knowledge(agent: Path, kinds: frozenset[KnowledgeKind], *, algorithm: str) -> Knowledge:
     """Read the named kinds of knowledge from a finished run's ``agent`` folder.
 
     Raises:
         StoreError: If a file is missing or damaged.
     """
+    wants_networks = "networks" in kinds
+    statistics, optimizer = agent / _STATISTICS, agent / _OPTIMIZER
     return Knowledge(
-        networks=read_networks(agent / "networks.safetensors") if "networks" in kinds else None,
-        experience=Transitions.read(agent / "experience.npz") if "experience" in kinds else None,
+        algorithm=algorithm,
+        networks=read_networks(agent / _NETWORKS) if wants_networks else None,
+        statistics=Statistics.read(statistics) if wants_networks and statistics.exists() else None,
+        optimizer=read_optimizer(optimizer) if wants_networks and optimizer.exists() else None,
+        experience=Transitions.read(agent / _EXPERIENCE) if "experience" in kinds else None,
     )
+
+
+def write_knowledge(agent: Path, knowledge: Knowledge) -> None:
+    """Write what there is into an ``agent`` folder."""
+    if knowledge.networks is not None:
+        write_networks(agent / _NETWORKS, knowledge.networks)
+    if knowledge.statistics is not None:
+        knowledge.statistics.write(agent / _STATISTICS)
+    if knowledge.optimizer:
+        write_optimizer(agent / _OPTIMIZER, knowledge.optimizer)
+    if knowledge.experience is not None:
+        knowledge.experience.write(agent / _EXPERIENCE)

@@ -59,11 +59,11 @@ class Statistics:
         parts = {f"{_OBSERVATION}/{key}": moments for key, moments in self.observation.items()}
         if self.reward is not None:
             parts[_REWARD] = self.reward
-        arrays = {}
+        arrays: dict[str, NDArray[np.float64]] = {}
         for name, moments in parts.items():
             arrays |= {f"{name}|mean": moments.mean, f"{name}|var": moments.var}
             arrays[f"{name}|count"] = np.array(moments.count, dtype=np.float64)
-        write_bytes(path, save({name: np.ascontiguousarray(array) for name, array in arrays.items()}))
+        write_bytes(path, save({name: np.asarray(array, order="C") for name, array in arrays.items()}))
 
     @staticmethod
     def read(path: Path) -> "Statistics":

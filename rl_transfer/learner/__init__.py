@@ -1,25 +1,50 @@
 """The learning engine behind one small interface; importing this needs no torch."""
 
-from rl_transfer.learner.copying import copy_roles
-from rl_transfer.learner.interface import EnvFactory, Learner, build_learner
+from rl_transfer.learner.carrying import (
+    Copying,
+    StatisticsChoice,
+    carry_optimizer,
+    carry_statistics,
+    copy_roles,
+    exploration_fates,
+)
+from rl_transfer.learner.foreign import ForeignAgent, read_agent, read_backbone
+from rl_transfer.learner.interface import ActorFormat, EnvFactory, Learner, Recipient, actor_file, build_learner
 from rl_transfer.learner.requirements import (
     LOSS_PATHS,
+    POLICY_ROLES,
+    VALUE_LEARNERS,
     refuse_frozen_paths,
     refuse_idle_learning,
     refuse_missing_device,
     refuse_random_evaluation,
     refuse_unsuitable_spaces,
+    refuse_without_optimizer,
 )
 
 __all__ = [
     "LOSS_PATHS",
+    "POLICY_ROLES",
+    "VALUE_LEARNERS",
+    "ActorFormat",
+    "Copying",
     "EnvFactory",
+    "ForeignAgent",
     "Learner",
+    "Recipient",
+    "StatisticsChoice",
+    "actor_file",
     "build_learner",
+    "carry_optimizer",
+    "carry_statistics",
     "copy_roles",
+    "exploration_fates",
+    "read_agent",
+    "read_backbone",
     "refuse_frozen_paths",
     "refuse_idle_learning",
     "refuse_missing_device",
     "refuse_random_evaluation",
     "refuse_unsuitable_spaces",
+    "refuse_without_optimizer",
 ]

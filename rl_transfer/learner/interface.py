@@ -1,31 +1,27 @@
 """What methods and runs may ask of a learner, whatever its algorithm and engine."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import gymnasium
 from numpy.typing import NDArray
 
-from rl_transfer.knowledge import Networks, Role, Transitions
+from rl_transfer.knowledge import Networks, OptimizerState, Role, Statistics, Transitions
 from rl_transfer.study import LearnerConfig
 from rl_transfer.tasks import Meter
 
 EnvFactory = Callable[[], gymnasium.Env[Any, Any]]
 Watch = Callable[[int, int], None]
+ActorFormat = Literal["onnx", "torch"]
 
 
-class Learner(ABC):
-    """One agent that learns one task.
-
-    Everything that methods do to it before training (loading, adding transitions) is part of its state and survives a
-    checkpoint; what changes how it trains (freezing) is set again in every segment.
-    """
+class Recipient(ABC):
+    """An agent that knowledge can be carried into: what methods may change in it."""
 
     algorithm: str
-    meter: Meter
 
     @abstractmethod
     def networks(self) -> Networks:
@@ -40,8 +36,60 @@ class Learner(ABC):
         """
 
     @abstractmethod
-    def freeze(self, roles: Collection[Role]) -> None:
-        """Leave the roles' tensors, running statistics included, out of training for the rest of the segment."""
+    def optimizer_state(self) -> OptimizerState:
+        """Copies of what its optimizers keep for each tensor; empty before the first update."""
+
+    @abstractmethod
+    def load_optimizer_state(self, state: OptimizerState) -> None:
+        """Let its optimizers go on from a state; tensors that it says nothing of start fresh.
+
+        Raises:
+            ConfigError: If it is another kind of optimizer's.
+        """
+
+    @abstractmethod
+    def statistics(self) -> Statistics | None:
+        """Copies of its running statistics; None for a learner that normalises nothing."""
+
+    @abstractmethod
+    def load_statistics(self, statistics: Statistics) -> None:
+        """Go on from these running statistics; parts that it does not keep are ignored.
+
+        Raises:
+            ConfigError: If they have other shapes.
+        """
+
+    @abstractmethod
+    def freeze(self, roles: Collection[Role], until: int | None = None, *, gradual: bool = False) -> None:
+        """Leave the roles' tensors, running statistics of layers included, out of training.
+
+        Args:
+            roles: What to freeze.
+            until: The last charged step whose updates leave them alone; None freezes for ever.
+            gradual: Thaw layer after layer, from the heads down and evenly spread, the last one at ``until``.
+        """
+
+    @abstractmethod
+    def freeze_policy(self, until: int) -> None:
+        """Leave all that the policy's actions depend on out of training until a charged step; the value learns."""
+
+    @abstractmethod
+    def scale_learning_rate(self, scales: Mapping[Role, float]) -> None:
+        """Let roles move with a multiple of the scheduled learning rate."""
+
+    @abstractmethod
+    def keep_exploration(self) -> None:
+        """Explore as an agent that has learned already: epsilon at its final value, no random actions at the start."""
+
+
+class Learner(Recipient):
+    """One agent that learns one task.
+
+    Everything that methods do to it before training (loading, adding transitions) is part of its state and survives a
+    checkpoint; what changes how it trains (freezing, rates, exploration) is set again in every segment.
+    """
+
+    meter: Meter
 
     @abstractmethod
     def experience(self) -> Transitions | None:
@@ -150,3 +198,27 @@ def build_learner(
     from rl_transfer.learner.sb3.engine import SB3Learner
 
     return SB3Learner(config, environments, meter, seed=seed, device=device, log_folder=log_folder)
+
+
+def actor_file(learner: Learner, form: ActorFormat, facts: Mapping[str, str]) -> bytes:
+    """The deterministic actor as the content of a file that needs neither this project nor its libraries.
+
+    It takes a batch of observations as the environment gives them, and gives actions as the environment takes them;
+    what normalises observations is inside. The batch may have any size.
+
+    - ``onnx``: its input is ``observation``, or ``observation/KEY`` for every key of a Dict; its output is ``action``.
+    - ``torch``: ``torch.export.load(file).module()`` is a function of a tensor, or of a dict of tensors.
+
+    Args:
+        learner: What to make it of.
+        form: The kind of file.
+        facts: Kept inside: as ONNX's metadata, or as the extra file ``facts.json`` of torch's; ``normalised`` is added.
+
+    Raises:
+        ConfigError: If a package is missing.
+    """
+    from rl_transfer.learner.sb3.engine import SB3Learner
+    from rl_transfer.learner.sb3.export import write_actor
+
+    assert isinstance(learner, SB3Learner)
+    return write_actor(learner, form, facts)

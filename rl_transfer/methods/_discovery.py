@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from rl_transfer.errors import ConfigError, nearest
 from rl_transfer.methods._method import Method
@@ -90,6 +91,14 @@ def _build(named: Named) -> Method:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        message = first["msg"].replace("Input should be", "must be")
-        raise ConfigError(f"{message}, not {first['input']!r}", key=key) from error
+        raise ConfigError(_plain(first), key=key) from error
     return method
+
+
+def _plain(error: ErrorDetails) -> str:
+    """What is wrong, in plain English."""
+    given = error["input"]
+    if error["type"] == "literal_error" and isinstance(given, str):
+        valid = error["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+        return f"{given!r} is not known; {nearest(given, valid)}"
+    return f"{error['msg'].replace('Input should be', 'must be')}, not {given!r}"

@@ -53,7 +53,7 @@ def _fate(*, asked_for: int, found: int, left_out: int, added: int) -> TensorFat
         role="experience",
         from_shape=(found,),
         to_shape=(added,),
-        fate="copied" if added else "dropped" if asked_for else "initial",
-        frozen=False,
+        fate="copied" if added else "dropped" if asked_for else "reinitialised",
+        frozen="no",
         why=why,
     )

@@ -46,8 +46,7 @@ class Curve:
             learner.refuse_divergence()
             point = grid[self._measured]
             episodes = play(self._spec, self._spec.task, learner, self._measured)
-            results = zip(episodes.return_E.tolist(), episodes.length_E.tolist(), strict=True)
-            self.rows += [(point, episode, return_, length) for episode, (return_, length) in enumerate(results)]
+            self.rows += curve_rows(point, episodes)
             self._measured += 1
             mean = float(episodes.return_E.mean())
             learner.record("eval/mean_return", mean, point)
@@ -57,6 +56,12 @@ class Curve:
     def write(self, path: Path) -> None:
         """Write one row per episode."""
         write_csv(path, ("step", "episode", "return", "length"), self.rows)
+
+
+def curve_rows(step: int, episodes: Episodes) -> list[Row]:
+    """The rows of one evaluation."""
+    results = zip(episodes.return_E.tolist(), episodes.length_E.tolist(), strict=True)
+    return [(step, episode, return_, length) for episode, (return_, length) in enumerate(results)]
 
 
 def play(spec: RunSpec, task: TaskConfig, learner: Learner, index: int) -> Episodes:

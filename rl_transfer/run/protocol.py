@@ -13,16 +13,16 @@ import gymnasium
 
 from rl_transfer import seeds
 from rl_transfer.errors import DivergedError, EnvironmentFailedError, RLTransferError
-from rl_transfer.knowledge import write_networks
+from rl_transfer.knowledge import Knowledge, write_knowledge
 from rl_transfer.learner import Learner, build_learner
 from rl_transfer.methods import build_methods
 from rl_transfer.run import checkpoint as checkpoints
 from rl_transfer.run.checkpoint import Checkpoint
 from rl_transfer.run.curve import Curve, play
-from rl_transfer.run.transfer import transfer, write_fates
+from rl_transfer.run.transfer import print_fates, transfer, write_fates
 from rl_transfer.store import read_json, read_spec, write_csv, write_json
 from rl_transfer.study import RunSpec
-from rl_transfer.tasks import Charged, Meter, Sham, make
+from rl_transfer.tasks import Charged, Meter, Sham, SpaceMapping, inspect_task, make, map_spaces
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,18 @@ class Run:
         learner = self._learner(log=False)
         if self.source is not None and self.spec.source is not None:
             branch = seeds.generator(self.spec.role, self.spec.seed, "scramble")
-            fates = transfer(self.methods, learner, self.source, branch if self.spec.source.scrambled else None)
+            scrambler = branch if self.spec.source.scrambled else None
+            fates = transfer(self.methods, learner, self.source, self._mapping(), scrambler)
             write_fates(self.folder / "transfer.csv", fates)
+            print_fates(fates)
         first = Checkpoint(segment=0)
         checkpoints.save(self._checkpoints, first, learner)
         learner.close()
         return first
+
+    def _mapping(self) -> SpaceMapping:
+        assert self.source is not None
+        return map_spaces(self.spec.mapping, inspect_task(read_spec(self.source).task), inspect_task(self.spec.task))
 
     def _restore(self, state: Checkpoint) -> Learner:
         """Make the learner anew from a checkpoint: after a kill and in an undisturbed run alike."""
@@ -175,10 +181,15 @@ class Run:
 
     def _write_agent(self, learner: Learner) -> None:
         agent = self.folder / "agent"
-        write_networks(agent / "networks.safetensors", learner.networks())
+        is_source = self.spec.role == "source"
+        knowledge = Knowledge(
+            networks=learner.networks(),
+            statistics=learner.statistics(),
+            optimizer=learner.optimizer_state() if is_source else None,
+            experience=learner.experience() if is_source else None,
+        )
+        write_knowledge(agent, knowledge)
         learner.save_agent(agent)
-        if self.spec.role == "source" and (experience := learner.experience()) is not None:
-            experience.write(agent / "experience.npz")
 
     def _write_retention(self, learner: Learner) -> int:
         """Evaluate the finished agent on the source task, for what it still knows of it; returns the steps taken.
@@ -188,6 +199,9 @@ class Run:
         if self.source is None:
             return 0
         task = read_spec(self.source).task
+        if self.spec.mapping is not None:
+            print(f"no retention: {task.id} has other spaces", flush=True)
+            return 0
         try:
             episodes = play(self.spec, task, learner, len(self.spec.grid))
         except RLTransferError as error:

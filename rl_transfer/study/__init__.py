@@ -10,6 +10,20 @@ from rl_transfer.study.config import (
     StudyConfig,
     TaskConfig,
 )
+from rl_transfer.study.features import (
+    FeaturesConfig,
+    FlattenConfig,
+    ImageConfig,
+    ImpalaCNNConfig,
+    NatureCNNConfig,
+    ResNetConfig,
+    SmallCNNConfig,
+    channels_first,
+    choose_architectures,
+    has_parameters,
+    image_shape,
+    is_byte_image,
+)
 from rl_transfer.study.learners import (
     ALGORITHMS,
     LEARNERS,
@@ -19,8 +33,9 @@ from rl_transfer.study.learners import (
     PPOConfig,
 )
 from rl_transfer.study.load import LoadedPair, LoadedStudy, checked_name, load_study, parse_overrides
+from rl_transfer.study.mapping import ChannelsConfig, Entries, EntryConfig, KeyConfig, MappingConfig, ObservationConfig
 from rl_transfer.study.shipped import looks_like_path, shipped_names
-from rl_transfer.study.spec import RunSpec, SourceSpec
+from rl_transfer.study.spec import ImportedFile, RunSpec, SourceSpec
 
 __all__ = [
     "ALGORITHMS",
@@ -28,22 +43,41 @@ __all__ = [
     "OFF_POLICY",
     "ArmConfig",
     "BudgetConfig",
+    "ChannelsConfig",
     "DQNConfig",
+    "Entries",
+    "EntryConfig",
     "EvaluationConfig",
+    "FeaturesConfig",
+    "FlattenConfig",
     "Frozen",
+    "ImageConfig",
+    "ImpalaCNNConfig",
+    "ImportedFile",
+    "KeyConfig",
     "LearnerConfig",
     "LoadedPair",
     "LoadedStudy",
     "Many",
+    "MappingConfig",
     "Named",
+    "NatureCNNConfig",
+    "ObservationConfig",
     "PPOConfig",
     "PairConfig",
+    "ResNetConfig",
     "RunSpec",
     "ScoreConfig",
+    "SmallCNNConfig",
     "SourceSpec",
     "StudyConfig",
     "TaskConfig",
+    "channels_first",
     "checked_name",
+    "choose_architectures",
+    "has_parameters",
+    "image_shape",
+    "is_byte_image",
     "load_study",
     "looks_like_path",
     "parse_overrides",

@@ -17,6 +17,7 @@ from pydantic_core import PydanticCustomError
 
 from rl_transfer.study.base import Frozen, Many, Named, Text, safe_name
 from rl_transfer.study.learners import LearnerConfig
+from rl_transfer.study.mapping import MappingConfig
 
 
 def _arm_name(name: str) -> str:
@@ -38,9 +39,9 @@ class TaskConfig(Frozen):
 
 
 class BudgetConfig(Frozen):
-    """Environment steps that training may use."""
+    """Environment steps that training may use; the source's may be left out where nothing trains a source."""
 
-    source: PositiveInt
+    source: PositiveInt | None = None
     target: PositiveInt
 
 
@@ -67,12 +68,21 @@ class ScoreConfig(Frozen):
 
 
 class PairConfig(Frozen):
-    """Source task, target task and the defaults for learning and measuring on them."""
+    """Source task, target task and the defaults for learning and measuring on them.
+
+    Attributes:
+        source_agent: A stored source that all seeds start from, by its name in ``rl-transfer source list``, instead of
+            one trained for each seed.
+        source_learner: What trains the sources, where that is not ``learner``.
+    """
 
     description: str = ""
     source: TaskConfig
     target: TaskConfig
+    mapping: MappingConfig | None = None
     learner: LearnerConfig
+    source_agent: Text | None = None
+    source_learner: LearnerConfig | None = None
     budget: BudgetConfig
     evaluation: EvaluationConfig = EvaluationConfig()
     score: ScoreConfig

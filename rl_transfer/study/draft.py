@@ -105,7 +105,7 @@ def _path(error: ErrorDetails, raw: Any) -> KeyPath:
     """The part of a pydantic location that the file has: its unions and short forms add names of their own."""
     path: KeyPath = ()
     for part in error["loc"]:
-        if path[-1:] == ("learner",) and part in ALGORITHMS:
+        if path[-1:] in (("learner",), ("source_learner",)) and part in ALGORITHMS:
             continue
         known = part in raw if isinstance(raw, dict) else isinstance(raw, list) and part in range(len(raw))
         if known:

@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, P
 from pydantic_core import PydanticCustomError
 
 from rl_transfer.errors import nearest
-from rl_transfer.study.base import Frozen, Many, Named, Share
+from rl_transfer.study.base import Frozen, Many, Share
+from rl_transfer.study.features import FeaturesConfig
 from rl_transfer.study.yaml_file import shown
 
 
@@ -85,7 +86,7 @@ class Learner(Frozen):
     gamma: Share = 0.99
     learning_rate: Schedule
     activation: Activation = "relu"
-    features: Named | None = None
+    features: FeaturesConfig | None = None
     normalize: Annotated[NormalizeConfig, BeforeValidator(_both_or_neither)] = NormalizeConfig(
         observation=False, reward=False
     )

@@ -98,7 +98,17 @@ def _load_pair(text: str, index: int, study: Draft) -> LoadedPair:
     pair = Draft(file, *read_yaml(file))
     for section in _LAID_OVER_PAIRS:
         _lay_section(section, study, pair)
-    return LoadedPair(checked_name(file.stem, file), pair, pair.validate(PairConfig))
+    config = pair.validate(PairConfig)
+    _refuse_contradiction(pair, config)
+    return LoadedPair(checked_name(file.stem, file), pair, config)
+
+
+def _refuse_contradiction(pair: Draft, config: PairConfig) -> None:
+    if config.source_agent is None and config.budget.source is None:
+        raise pair.error(("budget", "source"), "is missing: say for how many steps sources train, or name a source_agent")
+    if config.source_agent is not None and config.source_learner is not None:
+        what = "source_agent names an agent that is trained already: remove one of the two"
+        raise pair.error(("source_learner",), what)
 
 
 def _lay_section(section: str, study: Draft, pair: Draft) -> None:

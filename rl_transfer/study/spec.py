@@ -1,14 +1,15 @@
 """What determines a run's result: the resolved specification that its key is made from."""
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
+from pydantic import NonNegativeInt, PositiveInt, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from rl_transfer.study.base import Frozen, Many, Named
+from rl_transfer.study.base import Frozen, Many, Named, Text
 from rl_transfer.study.config import TaskConfig
 from rl_transfer.study.learners import LearnerConfig
+from rl_transfer.study.mapping import MappingConfig
 
 
 class SourceSpec(Frozen):
@@ -18,13 +19,35 @@ class SourceSpec(Frozen):
     scrambled: bool = False
 
 
+class ImportedFile(Frozen):
+    """Where an agent came from that was not trained here.
+
+    Attributes:
+        file: The file's name.
+        sha256: Digest of its content.
+        statistics_sha256: Digest of the file of running statistics, where one was given.
+        release: Stable-Baselines3's version that wrote it; None where the file does not say.
+        backbone: Whether it is a vision backbone: only the role ``features`` has tensors, and nothing can play.
+        notes: What could not be taken over, or had to be assumed.
+    """
+
+    file: Text
+    sha256: Text
+    statistics_sha256: str | None = None
+    release: str | None = None
+    backbone: bool = False
+    notes: Many[str] = ()
+
+
 class RunSpec(Frozen):
     """One run, resolved: two runs with equal specifications have byte-identical curves.
 
     Attributes:
         role: A source run keeps what it leaves behind, and draws from its own seed branch.
         sham: The source's rewards are shuffled and its terminations hidden (sources only).
+        mapping: Between the source's spaces and this task's; None where they are the same, or there is no source.
         task_digest: Digest of the environment's and the wrappers' source code.
+        imported: For an agent that a stranger trained: its file. Its run is the evaluation at step 0.
         grid: Evaluation points in charged environment steps, 0 and the budget included.
         segment_steps: Charged steps between two checkpoints.
         code: Digest of this project's own code that carries out the run, its methods included.
@@ -38,7 +61,9 @@ class RunSpec(Frozen):
     learner: LearnerConfig
     methods: Many[Named] = ()
     source: SourceSpec | None = None
-    grid: Annotated[Many[NonNegativeInt], Field(min_length=2)]
+    mapping: MappingConfig | None = None
+    imported: ImportedFile | None = None
+    grid: Many[NonNegativeInt]
     episodes: PositiveInt
     deterministic: bool
     segment_steps: PositiveInt
@@ -51,9 +76,15 @@ class RunSpec(Frozen):
     @field_validator("grid")
     @classmethod
     def _ascending_from_0(cls, grid: tuple[int, ...]) -> tuple[int, ...]:
-        if grid[0] != 0 or any(later <= earlier for earlier, later in pairwise(grid)):
+        if grid[:1] != (0,) or any(later <= earlier for earlier, later in pairwise(grid)):
             raise PydanticCustomError("grid", "must start at 0 and ascend")
         return grid
+
+    @model_validator(mode="after")
+    def _only_imported_agents_have_no_budget(self) -> Self:
+        if (len(self.grid) == 1) != (self.imported is not None):
+            raise PydanticCustomError("grid", "an imported agent's grid is (0,), any other has a budget after 0")
+        return self
 
     @property
     def budget_steps(self) -> int:

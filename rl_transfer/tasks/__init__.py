@@ -2,18 +2,25 @@
 
 from rl_transfer.tasks.evaluate import Episodes, evaluate
 from rl_transfer.tasks.make import TaskFacts, inspect_task, make
+from rl_transfer.tasks.mapping import IndexMap, Part, SpaceMapping, map_spaces, resize_matrix
 from rl_transfer.tasks.meter import Charged, Meter
 from rl_transfer.tasks.sham import Sham
-from rl_transfer.tasks.spaces import refuse_different_spaces
+from rl_transfer.tasks.spaces import HasSpaces, feature_count
 
 __all__ = [
     "Charged",
     "Episodes",
+    "HasSpaces",
+    "IndexMap",
     "Meter",
+    "Part",
     "Sham",
+    "SpaceMapping",
     "TaskFacts",
     "evaluate",
+    "feature_count",
     "inspect_task",
     "make",
-    "refuse_different_spaces",
+    "map_spaces",
+    "resize_matrix",
 ]

@@ -1,6 +1,6 @@
 """Evaluation: episodes in environments of its own, all of them in one batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +46,7 @@ def evaluate(task: TaskConfig, act: Act, seeds: Sequence[int]) -> Episodes:
         observations = [env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)]
         playing = list(range(len(envs)))
         while playing:
-            actions = act(np.stack([observations[index] for index in playing]))
+            actions = act(_batch([observations[index] for index in playing]))
             still = []
             for index, action in zip(playing, actions, strict=True):
                 observations[index], reward, terminated, truncated, _ = envs[index].step(action)
@@ -59,3 +59,10 @@ def evaluate(task: TaskConfig, act: Act, seeds: Sequence[int]) -> Episodes:
         for env in envs:
             env.close()
     return Episodes(return_E, length_E)
+
+
+def _batch(observations: Sequence[Any]) -> Any:
+    """Observations side by side; those of a Dict space key by key."""
+    if isinstance(observations[0], Mapping):
+        return {key: _batch([observation[key] for observation in observations]) for key in observations[0]}
+    return np.stack(observations)

@@ -1,5 +1,6 @@
 """Charging: every environment step of a run is counted where it happens."""
 
+from collections.abc import Mapping
 from typing import Any, SupportsFloat
 
 import gymnasium
@@ -66,6 +67,8 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 def _is_finite(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return all(map(_is_finite, value.values()))
     try:
         return bool(np.isfinite(value).all())
     except TypeError:  # no number at all

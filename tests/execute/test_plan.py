@@ -34,7 +34,7 @@ def refused(tmp_path, *overrides, **pair):
     with pytest.raises(ConfigError) as caught:
         planned(tmp_path, *overrides, **({"description": "mine"} | pair))
     message = str(caught.value)
-    assert "\n" not in message
+    assert "\n" not in message or ": mapping: " in message  # that one shows a mapping to paste
     return message
 
 
@@ -153,9 +153,20 @@ def test_tasks_that_cannot_be_made_are_refused(tmp_path, task, config, expected)
 
 def test_different_spaces_are_refused_side_by_side(tmp_path):
     message = refused(tmp_path, target={"id": "Acrobot-v1"})
-    assert "different observation spaces" in message
-    assert "(4,)" in message
-    assert "(6,)" in message
+    assert re.search(r"mine\.yaml: mapping: source and target have different observation spaces", message)
+    assert re.search(r"\nobservation +Box\(4\) of float32 +Box\(6\) of float32\n", message)
+
+
+def test_the_mapping_in_that_error_can_be_pasted(tmp_path):
+    message = refused(tmp_path, target={"id": "Acrobot-v1"})
+    mapping = yaml.safe_load(message[message.index("mapping:\n") :])["mapping"]
+    assert mapping == {"observation": [0, 1, 2, 3, None, None], "action": [0, 1, None]}
+    assert planned(tmp_path, target={"id": "Acrobot-v1"}, mapping=mapping).runs
+
+
+def test_a_mapping_that_does_not_fit_is_refused_with_its_key_and_line(tmp_path):
+    message = refused(tmp_path, mapping={"observation": [0, 1, 2, 4]})
+    assert re.search(r"mine\.yaml:\d+: mapping\.observation\.3: the source has 4 numbers, 0 to 3: 4 is none", message)
 
 
 def test_other_bounds_are_no_different_space(tmp_path):

@@ -51,6 +51,13 @@ SOME = Transitions(
 )
 
 
+WITH_KEYS = replace(
+    SOME,
+    observation_N={"view": np.arange(24, dtype=np.uint8).reshape(6, 2, 2), "a/b": np.arange(6.0)},
+    next_observation_N={"view": np.arange(24, dtype=np.uint8).reshape(6, 2, 2) + 4, "a/b": np.arange(6.0) + 1},
+)
+
+
 def rows(array):
     return sorted(row.tobytes() for row in array)
 
@@ -87,6 +94,66 @@ def test_the_newest_of_several_environments_are_the_ends_of_each():
 def test_columns_of_other_lengths_are_refused():
     with pytest.raises(ValueError, match="one length"):
         replace(SOME, reward_N=SOME.reward_N[:2])
+
+
+class TestDictObservations:
+    def test_what_is_written_is_read(self, tmp_path):
+        WITH_KEYS.write(tmp_path / "e.npz")
+        found = Transitions.read(tmp_path / "e.npz")
+        assert found.observation_N.keys() == WITH_KEYS.observation_N.keys()
+        theirs = WITH_KEYS.arrays()
+        assert found.arrays().keys() == theirs.keys()
+        for name, ours in found.arrays().items():
+            assert (ours.dtype, ours.shape, ours.tobytes()) == (
+                theirs[name].dtype,
+                theirs[name].shape,
+                theirs[name].tobytes(),
+            )
+
+    def test_nothing_is_pickled(self, tmp_path):
+        with pytest.raises(ValueError, match="allow_pickle"):
+            replace(SOME, observation_N={"x": np.array([{}] * 6)}, next_observation_N={"x": np.zeros(6)}).write(
+                tmp_path / "e.npz"
+            )
+        assert not list(tmp_path.iterdir())
+
+    def test_the_newest_of_every_key(self):
+        found = WITH_KEYS.newest(4)
+        assert found.observation_N["a/b"].tolist() == [1, 2, 4, 5]
+        assert found.next_observation_N["view"][:, 0, 0].tolist() == [8, 12, 20, 24]
+
+    def test_the_same_change_to_every_key(self):
+        assert {len(array) for array in WITH_KEYS.map(lambda array: array[::2]).arrays().values()} == {3}
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"observation_N": {"view": np.zeros((6, 2, 2)), "a/b": np.zeros(5)}}, "observation_N/a/b.*5"),
+            ({"observation_N": {"view": np.zeros((6, 2, 2))}}, "the same keys"),
+            ({"next_observation_N": SOME.next_observation_N}, "the same keys"),
+        ],
+    )
+    def test_what_does_not_go_together_is_refused(self, change, message):
+        with pytest.raises(ValueError, match=message):
+            replace(WITH_KEYS, **change)
+
+    def test_keys_are_scrambled_together(self):
+        found = scramble_transitions(WITH_KEYS, np.random.default_rng(0))
+        order = (found.next_observation_N["a/b"] - 1).astype(int)
+        assert sorted(order) == list(range(6)) != order.tolist()
+        assert np.array_equal(found.next_observation_N["view"], WITH_KEYS.next_observation_N["view"][order])
+        for key, array in WITH_KEYS.observation_N.items():
+            assert np.array_equal(found.observation_N[key], array)
+
+    def test_numbers_that_are_not_finite_and_missing_columns_are_named(self, tmp_path):
+        bad = WITH_KEYS.arrays()
+        bad["next_observation_N/a/b"] = np.full(6, np.nan)
+        np.savez(tmp_path / "nan.npz", **bad)
+        with pytest.raises(StoreError, match="next_observation_N/a/b holds NaN"):
+            Transitions.read(tmp_path / "nan.npz")
+        np.savez(tmp_path / "missing.npz", **{name: a for name, a in bad.items() if not name.startswith("obs")})
+        with pytest.raises(StoreError, match=r"'observation_N'|observation_N is not"):
+            Transitions.read(tmp_path / "missing.npz")
 
 
 class TestScrambling:

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 
 from rl_transfer.errors import StoreError
-from rl_transfer.knowledge import ROLES, read_knowledge, read_networks, scramble_networks, write_networks
+from rl_transfer.knowledge import ROLES, draw_orders, read_knowledge, read_networks, scramble_networks, scramble_optimizer, write_networks
 
 FLOATS = st.floats(-1e6, 1e6, width=32)
 ARRAYS = hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=5), elements=FLOATS)
@@ -115,11 +115,15 @@ class TestDamagedFiles:
         assert all(np.isfinite(array).all() for tensors in found.values() for array in tensors.values())
 
 
+def scramble(networks, generator, initial=None):
+    return scramble_networks(networks, initial or empty(), draw_orders(networks, generator))
+
+
 class TestScrambling:
     @settings(max_examples=50, deadline=None)
     @given(networks=NETWORKS, seed=st.integers(0, 2**32 - 1))
     def test_names_shapes_and_values_stay(self, networks, seed):
-        scrambled = scramble_networks(networks, empty(), np.random.default_rng(seed))
+        scrambled = scramble(networks, np.random.default_rng(seed))
         assert tuple(scrambled) == ROLES
         for role, tensors in networks.items():
             assert scrambled[role].keys() == tensors.keys()
@@ -132,45 +136,58 @@ class TestScrambling:
     def test_every_tensor_changes_and_the_source_does_not(self):
         networks = {role: {"w": np.arange(12, dtype=np.float32).reshape(3, 4)} for role in ROLES}
         before = {role: networks[role]["w"].copy() for role in ROLES}
-        scrambled = scramble_networks(networks, empty(), np.random.default_rng(0))
+        scrambled = scramble(networks, np.random.default_rng(0))
         orders = {scrambled[role]["w"].tobytes() for role in ROLES}
         assert len(orders) == len(ROLES)  # each its own permutation
         assert all(not np.array_equal(scrambled[role]["w"], before[role]) for role in ROLES)
         assert all(np.array_equal(networks[role]["w"], before[role]) for role in ROLES)
 
     def test_values_move_between_rows_too(self):
-        scrambled = scramble_networks(
-            one(np.repeat(np.arange(8.0), 8).reshape(8, 8)), empty(), np.random.default_rng(0)
-        )
+        scrambled = scramble(one(np.repeat(np.arange(8.0), 8).reshape(8, 8)), np.random.default_rng(0))
         assert all(len(set(row)) > 1 for row in scrambled["value_body"]["0.weight"])
 
     def test_one_element_takes_the_initial_value(self):
         source, initial = one(np.array([7.0], np.float32)), one(np.array([0.5], np.float32))
-        scrambled = scramble_networks(source, initial, np.random.default_rng(0))
+        scrambled = scramble(source, np.random.default_rng(0), initial)
         assert scrambled["value_body"]["0.weight"].tolist() == [0.5]
         scrambled["value_body"]["0.weight"][0] = 9  # a copy
         assert initial["value_body"]["0.weight"].tolist() == [0.5]
 
     def test_one_element_without_an_initial_value_keeps_nothing_of_the_source(self):
-        scrambled = scramble_networks(one(np.array([7.0], np.float32)), empty(), np.random.default_rng(0))
+        scrambled = scramble(one(np.array([7.0], np.float32)), np.random.default_rng(0))
         assert scrambled["value_body"]["0.weight"].tolist() == [0.0]
 
     def test_the_order_in_which_tensors_are_listed_does_not_matter(self):
         names = ["0.weight", "0.bias", "2.weight"]
         found = [
-            scramble_networks(
-                empty() | {"value_body": {name: np.arange(9.0) for name in order}}, empty(), np.random.default_rng(0)
-            )["value_body"]
+            scramble(empty() | {"value_body": {name: np.arange(9.0) for name in order}}, np.random.default_rng(0))["value_body"]
             for order in (names, names[::-1])
         ]
         assert {name: array.tolist() for name, array in found[0].items()} == {
             name: array.tolist() for name, array in found[1].items()
         }
 
+    def test_a_normalisation_layer_s_tensors_stay_together(self):
+        names = ("weight", "bias", "running_mean", "running_var")
+        layer = {f"bn.{name}": np.arange(20.0) + 100 * number for number, name in enumerate(names)}
+        source = empty() | {"features": {**layer, "conv.weight": np.arange(20.0)}}
+        found = scramble(source, np.random.default_rng(0))["features"]
+        orders = [(found[f"bn.{name}"] - 100 * number).tolist() for number, name in enumerate(names)]
+        assert orders.count(orders[0]) == 4 and orders[0] != list(range(20))
+        assert found["conv.weight"].tolist() not in (orders[0], list(range(20)))
+
+    def test_what_the_optimizer_keeps_moves_with_its_tensor(self):
+        source = one(np.arange(12.0).reshape(3, 4))
+        orders = draw_orders(source, np.random.default_rng(0))
+        state = {"value_body/0.weight": {"exp_avg": np.arange(12.0).reshape(3, 4) + 5, "step": np.array(7.0)}}
+        found = scramble_optimizer(state, orders)["value_body/0.weight"]
+        tensor = scramble_networks(source, empty(), orders)["value_body"]["0.weight"]
+        assert (found["exp_avg"] - 5).tolist() == tensor.tolist() and found["step"] == 7.0
+
     def test_the_generator_determines_it(self):
         networks = one(np.arange(100.0))
         first, again, other = (
-            scramble_networks(networks, empty(), np.random.default_rng(seed))["value_body"]["0.weight"].tolist()
+            scramble(networks, np.random.default_rng(seed))["value_body"]["0.weight"].tolist()
             for seed in (1, 1, 2)
         )
         assert first == again != other
@@ -179,11 +196,11 @@ class TestScrambling:
 class TestKnowledge:
     def test_only_what_is_needed_is_read(self, tmp_path):
         write_networks(tmp_path / "networks.safetensors", one(np.ones(2, np.float32)))
-        found = read_knowledge(tmp_path, frozenset({"networks"}))
+        found = read_knowledge(tmp_path, frozenset({"networks"}), algorithm="ppo")
         assert found.experience is None
         assert found.networks["value_body"]["0.weight"].tolist() == [1.0, 1.0]
-        assert read_knowledge(tmp_path, frozenset()).networks is None
+        assert read_knowledge(tmp_path, frozenset(), algorithm="ppo").networks is None
 
     def test_missing_experience_is_named(self, tmp_path):
         with pytest.raises(StoreError, match=r"experience\.npz"):
-            read_knowledge(tmp_path, frozenset({"experience"}))
+            read_knowledge(tmp_path, frozenset({"experience"}), algorithm="ppo")

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from builders import WALK, as_bytes, dqn, flat, learner, ppo, tiny, train
+from builders import BOX_WALK, WALK, as_bytes, dqn, flat, learner, ppo, tiny, train
 from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +21,6 @@ from rl_transfer.tasks import inspect_task
 
 ALGORITHMS = sorted(LOSS_PATHS)
 LIBRARY = {"ppo": PPO, "dqn": DQN}
-BOX_WALK = TaskConfig(id="probes:Walk-v0", kwargs={"continuous": True})
 OBSERVATIONS = np.linspace(-2, 2, 40, dtype=np.float32).reshape(20, 2)
 
 
@@ -540,16 +539,16 @@ class TestSpaces:
     def test_continuous_actions_are_refused_for_dqn_and_the_way_out_is_named(self):
         facts = inspect_task(BOX_WALK)
         with pytest.raises(ConfigError, match=r"dqn can't act in Box.*ppo"):
-            refuse_unsuitable_spaces("dqn", facts.observation_space, facts.action_space)
-        refuse_unsuitable_spaces("ppo", facts.observation_space, facts.action_space)
+            refuse_unsuitable_spaces(dqn(), facts.observation_space, facts.action_space)
+        refuse_unsuitable_spaces(ppo(), facts.observation_space, facts.action_space)
 
     @pytest.mark.parametrize("what", ["actions", "observations"])
     def test_spaces_that_do_not_count_from_0_are_refused(self, algorithm, what):
         # Stable-Baselines3 takes them, and then acts outside them.
         shifted, plain = spaces.Discrete(2, start=1), spaces.Discrete(2)
         with pytest.raises(ConfigError, match="counts from 0"):
-            refuse_unsuitable_spaces(algorithm, *((plain, shifted) if what == "actions" else (shifted, plain)))
-        refuse_unsuitable_spaces(algorithm, plain, plain)
+            refuse_unsuitable_spaces(tiny(algorithm), *((plain, shifted) if what == "actions" else (shifted, plain)))
+        refuse_unsuitable_spaces(tiny(algorithm), plain, plain)
 
 
 @settings(max_examples=8, deadline=None)

@@ -6,9 +6,9 @@ from builders import WALK, dqn, learner, ppo, train
 from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.buffers import DictReplayBuffer, ReplayBuffer
 
-from rl_transfer.errors import ConfigError
+from rl_transfer.errors import ConfigError, StoreError
 from rl_transfer.knowledge import Transitions
 from rl_transfer.learner.sb3 import replay
 from rl_transfer.study import TaskConfig
@@ -166,6 +166,81 @@ class TestAdding:
             agent.add_experience(bad)
         assert len(agent.experience()) == 0
         agent.close()
+
+
+KEYS = spaces.Dict({"view": spaces.Box(0, 255, (2, 2, 1), np.uint8), "gear": spaces.Discrete(3), "speed": BOX})
+
+
+class TestDictObservations:
+    def buffer(self, size, n_envs=2, space=KEYS):
+        return DictReplayBuffer(size * n_envs, space, ACTIONS, device="cpu", n_envs=n_envs)
+
+    def fill(self, made, count):
+        generator = np.random.default_rng(count)
+        for _ in range(count):
+            n = made.n_envs
+            seen = [
+                {
+                    "view": generator.integers(256, size=(n, 2, 2, 1)),
+                    "gear": generator.integers(3, size=n),
+                    "speed": generator.normal(size=(n, 2)),
+                }
+                for _ in range(2)
+            ]
+            made.add(*seen, np.zeros(n), generator.normal(size=n), generator.random(n) < 0.3, [{}] * n)
+
+    def test_saved_segments_rebuild_the_buffer(self, tmp_path):
+        ours, again, before = self.buffer(7), self.buffer(7), 0
+        for count in (3, 5, 9):
+            self.fill(ours, count)
+            replay.save_rows(ours, tmp_path / "rows.npz", before=before, added=count)
+            replay.load_rows(again, tmp_path / "rows.npz")
+            before += count
+        assert (again.pos, again.full) == (ours.pos, ours.full) == (3, True)
+        for name in ("observations", "next_observations"):
+            for key, array in getattr(ours, name).items():
+                assert array.any()
+                assert np.array_equal(getattr(again, name)[key], array), (name, key)
+
+    def test_a_file_without_a_key_is_refused(self, tmp_path):
+        other = self.buffer(7, space=spaces.Dict({"view": KEYS["view"]}))
+        replay.save_rows(other, tmp_path / "rows.npz", before=0, added=0)
+        with pytest.raises(StoreError, match="observations/gear"):
+            replay.load_rows(self.buffer(7), tmp_path / "rows.npz")
+
+    def test_what_goes_in_comes_out(self):
+        source, target = self.buffer(9), self.buffer(20, n_envs=3)
+        self.fill(source, 12)
+        found = replay.read_transitions(source)
+        assert found.observation_N["view"].dtype == np.uint8
+        assert found.observation_N["gear"].shape == (18, 1)
+        assert np.array_equal(found.observation_N["speed"][9], source.observations["speed"][3, 1])
+        assert replay.add_transitions(target, found) == 6
+        again = replay.read_transitions(target)
+        for name, array in found.arrays().items():
+            if name not in ("time_N", "truncated_N"):
+                assert np.array_equal(again.arrays()[name], array), name
+        assert replay.add_transitions(target, found) == 6  # the source's own arrays were left as they were
+
+    @pytest.mark.parametrize(
+        ("space", "message"),
+        [
+            (spaces.Dict({**KEYS.spaces, "speed": spaces.Box(-1, 1, (3,))}), "observations/speed have shape"),
+            (spaces.Dict({"view": KEYS["view"]}), "are observations/gear, .*the target's observations/view"),
+        ],
+    )
+    def test_other_shapes_and_keys_are_named_and_nothing_is_added(self, space, message):
+        source, target = self.buffer(9), self.buffer(9, space=space)
+        self.fill(source, 3)
+        with pytest.raises(ConfigError, match=message):
+            replay.add_transitions(target, replay.read_transitions(source))
+        assert target.size() == 0
+
+    def test_one_array_is_no_dict(self):
+        source = buffer(9, 2)
+        fill(source, 3, np.random.default_rng(0))
+        with pytest.raises(ConfigError, match="source's observations are observations, the target's observations/gear"):
+            replay.add_transitions(self.buffer(9), replay.read_transitions(source))
 
 
 class TestBoundaries:

@@ -13,10 +13,11 @@ from rl_transfer.knowledge import Networks, write_networks
 from rl_transfer.learner import Learner, build_learner
 from rl_transfer.run.protocol import Progress, Run
 from rl_transfer.store import read_json, run_key, write_json, write_spec
-from rl_transfer.study import DQNConfig, LearnerConfig, Named, PPOConfig, RunSpec, SourceSpec, TaskConfig
+from rl_transfer.study import LEARNERS, DQNConfig, LearnerConfig, Named, PPOConfig, RunSpec, SourceSpec, TaskConfig
 from rl_transfer.tasks import Charged, Meter, make
 
 WALK = TaskConfig(id="probes:Walk-v0")
+BOX_WALK = TaskConfig(id="probes:Walk-v0", kwargs={"continuous": True})
 DIAL = TaskConfig(id="probes:Dial-v0")
 
 
@@ -33,7 +34,28 @@ def dqn(**changes: Any) -> DQNConfig:
     return DQNConfig(algorithm="dqn", **small | changes)
 
 
-TINY = {"ppo": ppo, "dqn": dqn}
+def _on_policy(algorithm: str, **changes: Any) -> LearnerConfig:
+    small: dict[str, Any] = {"n_envs": 2, "n_steps": 16, "net_arch": [8], "learning_rate": 0.01}
+    return LEARNERS[algorithm](algorithm=algorithm, **small | changes)
+
+
+def _off_policy(algorithm: str, **changes: Any) -> LearnerConfig:
+    small: dict[str, Any] = {"n_envs": 2, "buffer_size": 100, "learning_starts": 10, "batch_size": 8, "train_freq": 4}
+    small |= {"net_arch": [8], "learning_rate": 0.01}
+    return LEARNERS[algorithm](algorithm=algorithm, **small | changes)
+
+
+TINY = {
+    "ppo": ppo,
+    "a2c": partial(_on_policy, "a2c"),
+    "trpo": partial(_on_policy, "trpo", batch_size=16, n_critic_updates=2),
+    "dqn": dqn,
+    "qrdqn": partial(_off_policy, "qrdqn", target_update_interval=20, exploration_fraction=0.5, n_quantiles=5),
+    "sac": partial(_off_policy, "sac"),
+    "tqc": partial(_off_policy, "tqc", n_quantiles=5),
+    "td3": partial(_off_policy, "td3", noise_type="normal"),
+    "ddpg": partial(_off_policy, "ddpg", noise_type="ornstein-uhlenbeck"),
+}
 
 
 def tiny(algorithm: str, **changes: Any) -> LearnerConfig:
@@ -41,9 +63,14 @@ def tiny(algorithm: str, **changes: Any) -> LearnerConfig:
     return TINY[algorithm](**changes)
 
 
-def learner(config: LearnerConfig, task: TaskConfig = WALK, *, seed: int = 0, **more: Any) -> Learner:
+def task_of(config: LearnerConfig) -> TaskConfig:
+    """The walk with actions that the algorithm can take."""
+    return BOX_WALK if config.off_policy and "policy" in config.parts else WALK
+
+
+def learner(config: LearnerConfig, task: TaskConfig | None = None, *, seed: int = 0, **more: Any) -> Learner:
     """A learner on charged environments."""
-    meter = Meter()
+    meter, task = Meter(), task or task_of(config)
     return build_learner(config, [lambda: Charged(make(task), meter)] * config.n_envs, meter, seed=seed, **more)
 
 
@@ -80,7 +107,7 @@ def run_spec(config: LearnerConfig | None = None, **changes: Any) -> RunSpec:
     """A target run of 128 steps in two segments on the walk."""
     values: dict[str, Any] = {
         "role": "target",
-        "task": WALK,
+        "task": task_of(config or ppo()),
         "task_digest": "0",
         "learner": config or ppo(),
         "grid": (0, 32, 64, 96, 128),

@@ -7,8 +7,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rl_transfer.study import (
+    ChannelsConfig,
     DQNConfig,
+    EntryConfig,
+    KeyConfig,
     LoadedStudy,
+    MappingConfig,
     Named,
     PairConfig,
     PPOConfig,
@@ -27,6 +31,10 @@ def load(path: Path, *texts: str) -> LoadedStudy:
     return load_study(str(path), parse_overrides(texts))
 
 
+def _entry(index: int, scale: float = 1.0) -> EntryConfig:
+    return EntryConfig(index=index, scale=scale)
+
+
 def test_a_study_loads_with_its_pair(write):
     study = load(write())
     (pair,) = study.pairs
@@ -42,6 +50,27 @@ def test_a_study_loads_with_its_pair(write):
     assert (pair.config.learner.n_steps, pair.config.learner.gamma) == (32, 0.98)
     assert pair.config.target.wrappers == (Named(name="reverse_actions"),)
     assert pair.config.score.reference == 500.0
+
+
+@pytest.mark.parametrize(
+    ("text", "observation", "action"),
+    [
+        ("{}", None, None),
+        ("{observation: [0, null, {index: 1, scale: -2}]}", (EntryConfig(index=0), None, _entry(1, -2.0)), None),
+        ("{action: [1, {index: 0}]}", None, (_entry(1), _entry(0))),
+        ("{observation: {channels: [0, null]}}", ChannelsConfig(channels=(_entry(0), None)), None),
+        (
+            "{observation: {a: b, c: null, channels: {from: d, index: [1]}}}",
+            {"a": KeyConfig(source="b"), "c": None, "channels": KeyConfig(source="d", index=(_entry(1),))},
+            None,
+        ),
+    ],
+)
+def test_a_mapping_loads_and_is_the_same_once_stored(write, text, observation, action):
+    (pair,) = load(write(pair=("budget: {", f"mapping: {text}\nbudget: {{"))).pairs
+    mapping = pair.config.mapping
+    assert mapping == MappingConfig(observation=observation, action=action)
+    assert MappingConfig.model_validate_json(mapping.model_dump_json()) == mapping
 
 
 @pytest.mark.parametrize("name", shipped_names("pairs"))

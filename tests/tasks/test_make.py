@@ -12,7 +12,7 @@ from gymnasium import spaces
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.study import Named, TaskConfig
-from rl_transfer.tasks import TaskFacts, digest, inspect_task, make, refuse_different_spaces
+from rl_transfer.tasks import TaskFacts, digest, inspect_task, make, map_spaces
 
 
 def task(id_="transfer/CartPole-v0", wrappers=(), **more):
@@ -254,7 +254,7 @@ class TestSpaces:
         return TaskFacts(observation or spaces.Box(-1, 1, (2,)), action or spaces.Discrete(2), 10, "", {})
 
     def test_other_bounds_are_no_other_space(self):
-        refuse_different_spaces(self.facts(), self.facts(spaces.Box(-9, 9, (2,))))
+        assert map_spaces(None, self.facts(), self.facts(spaces.Box(-9, 9, (2,)))).identity
 
     @pytest.mark.parametrize(
         ("other", "says"),
@@ -269,4 +269,4 @@ class TestSpaces:
     )
     def test_other_forms_are_refused(self, other, says):
         with pytest.raises(ConfigError, match=says):
-            refuse_different_spaces(self.facts(), self.facts(**other))
+            map_spaces(None, self.facts(), self.facts(**other))

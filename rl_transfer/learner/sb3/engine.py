@@ -2,7 +2,7 @@
 
 import io
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.utils import set_random_seed
-from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 
 from rl_transfer.errors import ConfigError, DivergedError, RLTransferError, StoreError
-from rl_transfer.knowledge import Networks, Role, Transitions
+from rl_transfer.knowledge import Transitions
 from rl_transfer.learner.interface import EnvFactory, Learner, Watch
-from rl_transfer.learner.sb3 import networks, replay
+from rl_transfer.learner.sb3 import networks, normalization, optimizer_state, replay
 from rl_transfer.learner.sb3.build import build_model
+from rl_transfer.learner.sb3.recipient import SB3Recipient
 from rl_transfer.store import write_bytes
 from rl_transfer.study import LearnerConfig
 from rl_transfer.tasks import Meter
@@ -43,7 +43,7 @@ class _SegmentEnd(Exception):
     """The segment's last usable rollout is done."""
 
 
-class SB3Learner(Learner):
+class SB3Learner(SB3Recipient, Learner):
     """A Stable-Baselines3 model behind the learner interface.
 
     Args:
@@ -65,14 +65,15 @@ class SB3Learner(Learner):
         device: str = "cpu",
         log_folder: Path | None = None,
     ) -> None:
-        self.algorithm = config.algorithm
         self.meter = meter
         self._config = config
-        self._env = DummyVecEnv([_monitored(factory) for factory in environments])
-        self._model: BaseAlgorithm = build_model(config, self._env, seed=seed, device=device)
+        env = DummyVecEnv([_monitored(factory) for factory in environments])
+        normalizer = normalization.normalizer(env, config)
+        self._env: VecEnv = env if normalizer is None else normalizer
+        super().__init__(build_model(config, self._env, seed=seed, device=device), normalizer)
         self._log = None if log_folder is None else TensorBoardOutputFormat(str(log_folder))
         self._model.set_logger(Logger(None, [] if self._log is None else [self._log]))
-        self._model.policy.optimizer.register_step_post_hook(self._count_gradient_step)
+        optimizer_state.main_optimizer(self._model).register_step_post_hook(self._count_gradient_step)
         networks.watch_outputs(self._model, self._refuse_output)
         self._gradient_steps = 0
         self._carried_transitions = 0
@@ -96,18 +97,6 @@ class SB3Learner(Learner):
     def _replay(self) -> ReplayBuffer | None:
         return getattr(self._model, "replay_buffer", None)
 
-    def networks(self) -> Networks:
-        """Copies of the parameters by role."""
-        return networks.copy_out(self._model)
-
-    def load_networks(self, networks_: Networks) -> None:
-        """Overwrite tensors by role and name; target networks follow."""
-        networks.copy_in(self._model, networks_)
-
-    def freeze(self, roles: Collection[Role]) -> None:
-        """Leave the roles' tensors out of training."""
-        networks.freeze(self._model, roles)
-
     def experience(self) -> Transitions | None:
         """The transitions in the replay buffer; None without one."""
         return None if self._replay is None else replay.read_transitions(self._replay)
@@ -124,6 +113,8 @@ class SB3Learner(Learner):
 
     def act(self, observations: Any, *, deterministic: bool) -> NDArray[Any]:
         """Actions for a batch of observations."""
+        if self._normalizer is not None:
+            observations = self._normalizer.normalize_obs(observations)
         actions, _ = self._model.predict(observations, deterministic=deterministic)
         return actions
 
@@ -188,6 +179,8 @@ class SB3Learner(Learner):
         counters = {name: getattr(self._model, name) for name in _COUNTERS if hasattr(self._model, name)}
         state = {
             "parameters": self._model.get_parameters(),
+            "exploration": networks.extra_variables(self._model),
+            "statistics": None if self._normalizer is None else normalization.as_state(self._normalizer),
             "counters": counters,
             "charged_steps": self.meter.steps,
             "gradient_steps": self._gradient_steps,
@@ -206,6 +199,9 @@ class SB3Learner(Learner):
             for earlier in range(segment + 1):
                 replay.load_rows(self._replay, folder / f"replay-{earlier:04d}.npz")
         self._model.set_parameters(state["parameters"], exact_match=True, device=self._model.device)
+        networks.load_extra_variables(self._model, state["exploration"])
+        if self._normalizer is not None:
+            normalization.load_as_state(self._normalizer, state["statistics"])
         for name, value in state["counters"].items():
             setattr(self._model, name, value)
         self.meter.steps = state["charged_steps"]

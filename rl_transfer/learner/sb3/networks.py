@@ -1,18 +1,19 @@
-"""The tensors of a Stable-Baselines3 model by role: reading, loading, freezing, synchronising targets."""
+"""The tensors of a Stable-Baselines3 model by role: reading, loading, synchronising targets."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.policies import ActorCriticPolicy
 from torch import Tensor
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import ROLES, Networks, Role
-from rl_transfer.learner.sb3.roles import assign_roles
+from rl_transfer.learner.sb3.roles import assign_roles, twin_features
 
-_TARGETS = (("q_net", "q_net_target"),)
-_OUTPUTS = ("action_net", "value_net", "q_net")
+_TARGETS = ("q_net", "quantile_net", "actor", "critic")
+_OUTPUTS = ("action_net", "value_net", "q_net", "quantile_net", "actor.mu", "critic")
+# Learned by SAC and TQC beside the policy; no part of its state dictionary.
+_ENTROPY = "log_ent_coef"
 
 
 def algorithm_name(model: BaseAlgorithm) -> str:
@@ -22,24 +23,39 @@ def algorithm_name(model: BaseAlgorithm) -> str:
 
 def by_role(model: BaseAlgorithm) -> dict[Role, dict[str, Tensor]]:
     """The model's own tensors (no copies) by role and name."""
-    _refuse_separate_features(model)
-    return sort_by_role(algorithm_name(model), model.policy.state_dict())
-
-
-def sort_by_role(algorithm: str, tensors: Mapping[str, Tensor]) -> dict[Role, dict[str, Tensor]]:
-    """A policy's state dictionary by role and name, without aliases and target networks."""
-    found: dict[Role, dict[str, Tensor]] = {role: {} for role in ROLES}
-    for tensor, place in assign_roles(algorithm, tensors).items():
-        if place is not None:
-            found[place[0]][place[1]] = tensors[tensor]
+    shared = getattr(model.policy, "share_features_extractor", True)
+    found = _sort(algorithm_name(model), model.policy.state_dict(keep_vars=True), shared)
+    if (entropy := getattr(model, _ENTROPY, None)) is not None:
+        found["exploration"][_ENTROPY] = entropy
     return found
 
 
-def _refuse_separate_features(model: BaseAlgorithm) -> None:
-    """Two feature extractors don't fit one role; copying only one of them would be a silent loss."""
-    policy = model.policy
-    if isinstance(policy, ActorCriticPolicy) and policy.vf_features_extractor is not policy.pi_features_extractor:
-        raise ConfigError("policy and value have feature extractors of their own: build the model with a shared one")
+def sort_by_role(
+    algorithm: str, tensors: Mapping[str, Tensor], variables: Mapping[str, Tensor]
+) -> dict[Role, dict[str, Tensor]]:
+    """The tensors of a saved model by role and name, without aliases and target networks.
+
+    Args:
+        algorithm: Lower-case name of the algorithm.
+        tensors: The policy's state dictionary.
+        variables: What was saved beside it.
+
+    Raises:
+        KeyError: If a tensor has no role.
+    """
+    shared = all(torch.equal(tensors[ours], tensors[theirs]) for ours, theirs in twin_features(tensors))
+    found = _sort(algorithm, tensors, shared)
+    if (entropy := variables.get(_ENTROPY)) is not None:
+        found["exploration"][_ENTROPY] = entropy
+    return found
+
+
+def _sort(algorithm: str, tensors: Mapping[str, Tensor], shared: bool) -> dict[Role, dict[str, Tensor]]:
+    found: dict[Role, dict[str, Tensor]] = {role: {} for role in ROLES}
+    for tensor, place in assign_roles(algorithm, tensors, shared_features=shared).items():
+        if place is not None:
+            found[place[0]][place[1]] = tensors[tensor]
+    return found
 
 
 def copy_out(model: BaseAlgorithm) -> Networks:
@@ -83,37 +99,15 @@ def copy_in(model: BaseAlgorithm, networks: Networks) -> None:
 
 def synchronise_targets(model: BaseAlgorithm) -> None:
     """Make every target network equal to the network that it follows."""
-    for name, target in _TARGETS:
-        network = getattr(model.policy, name, None)
-        if network is not None:
-            getattr(model.policy, target).load_state_dict(network.state_dict())
-
-
-def freeze(model: BaseAlgorithm, roles: Collection[Role]) -> None:
-    """Take the roles' parameters out of training, and running statistics (batch normalisation) with them."""
-    for parameter in _parameters(model, roles):
-        parameter.requires_grad_(False)
-    for tensor, place in assign_roles(algorithm_name(model), model.policy.state_dict()).items():
-        layer, _, name = tensor.rpartition(".")
-        if name == "running_mean" and place is not None and place[0] in roles:
-            # The library puts the whole policy into training mode before each update.
-            model.policy.get_submodule(layer).register_forward_pre_hook(_leave_training_mode)
-
-
-def _leave_training_mode(layer: torch.nn.Module, _: object) -> None:
-    layer.eval()
-
-
-def _parameters(model: BaseAlgorithm, roles: Collection[Role]) -> Iterator[torch.nn.Parameter]:
-    parameters = dict(model.policy.named_parameters())
-    for name, place in assign_roles(algorithm_name(model), parameters).items():
-        if place is not None and place[0] in roles:
-            yield parameters[name]
+    for name in _TARGETS:
+        target = getattr(model.policy, f"{name}_target", None)
+        if target is not None:
+            target.load_state_dict(getattr(model.policy, name).state_dict())
 
 
 def is_finite(model: BaseAlgorithm) -> bool:
     """Whether every parameter is a finite number."""
-    return all(bool(torch.isfinite(parameter).all()) for parameter in model.policy.parameters())
+    return all(bool(torch.isfinite(tensor).all()) for role in by_role(model).values() for tensor in role.values())
 
 
 def watch_outputs(model: BaseAlgorithm, on_not_finite: Callable[[], None]) -> None:
@@ -122,10 +116,25 @@ def watch_outputs(model: BaseAlgorithm, on_not_finite: Callable[[], None]) -> No
     Weights can still be finite then: the sum of two huge terms is not.
     """
 
-    def look(_: torch.nn.Module, __: object, output: Tensor) -> None:
-        if not bool(torch.isfinite(output).all()):
-            on_not_finite()
+    def look(_: torch.nn.Module, __: object, output: Tensor | tuple[Tensor, ...]) -> None:
+        for tensor in output if isinstance(output, tuple) else (output,):
+            if not bool(torch.isfinite(tensor).all()):
+                on_not_finite()
 
+    modules = dict(model.policy.named_modules())
     for name in _OUTPUTS:
-        if (network := getattr(model.policy, name, None)) is not None:
-            network.register_forward_hook(look)
+        if name in modules:
+            modules[name].register_forward_hook(look)
+
+
+def extra_variables(model: BaseAlgorithm) -> dict[str, Tensor]:
+    """What the library leaves out of a model's parameters, though it restores their optimizer (#391, #1403)."""
+    entropy = getattr(model, _ENTROPY, None)
+    return {} if entropy is None else {_ENTROPY: entropy.detach().clone()}
+
+
+def load_extra_variables(model: BaseAlgorithm, variables: Mapping[str, Tensor]) -> None:
+    """Read back what :func:`extra_variables` gave."""
+    with torch.no_grad():
+        for name, tensor in variables.items():
+            getattr(model, name).copy_(tensor)

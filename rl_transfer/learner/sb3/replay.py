@@ -10,6 +10,7 @@ from stable_baselines3.common.buffers import ReplayBuffer
 
 from rl_transfer.errors import ConfigError, StoreError
 from rl_transfer.knowledge import Transitions
+from rl_transfer.knowledge.experience import Observations, map_arrays, named_arrays
 from rl_transfer.store import write_bytes
 
 _COLUMNS = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
@@ -28,7 +29,12 @@ def newest_rows(buffer: ReplayBuffer, count: int) -> Rows:
     """The newest rows (one transition per environment), oldest first, at most as many as the buffer holds."""
     count = min(count, buffer.size())
     index = np.arange(buffer.pos - count, buffer.pos) % buffer.buffer_size
-    return {name: getattr(buffer, name)[index] for name in _COLUMNS}
+    return {name: array[index] for name, array in _arrays(buffer).items()}
+
+
+def _arrays(buffer: ReplayBuffer) -> Rows:
+    """The buffer's own arrays (no copies) by name; those of a Dict observation as ``observations/key``."""
+    return {name: array for column in _COLUMNS for name, array in named_arrays(column, getattr(buffer, column)).items()}
 
 
 def save_rows(buffer: ReplayBuffer, path: Path, *, before: int, added: int) -> None:
@@ -57,8 +63,8 @@ def load_rows(buffer: ReplayBuffer, path: Path) -> None:
             rows = dict(arrays)
         end, kept = int(rows["before"] + rows["added"]), len(rows["rewards"])
         index = np.arange(end - kept, end) % buffer.buffer_size
-        for name in _COLUMNS:
-            getattr(buffer, name)[index] = rows[name]
+        for name, array in _arrays(buffer).items():
+            array[index] = rows[name]
     except Exception as error:
         raise StoreError(f"{path}: the checkpoint can't be read: {error}") from error
     buffer.pos = end % buffer.buffer_size
@@ -67,20 +73,20 @@ def load_rows(buffer: ReplayBuffer, path: Path) -> None:
 
 def read_transitions(buffer: ReplayBuffer) -> Transitions:
     """All transitions, environment after environment, each in the order of time."""
-    rows = newest_rows(buffer, buffer.size())
-    count, n_envs = rows["rewards"].shape
+    count, n_envs = buffer.size(), buffer.n_envs
+    index = np.arange(buffer.pos - count, buffer.pos) % buffer.buffer_size
 
     def flat(array: NDArray[Any]) -> NDArray[Any]:
-        return np.swapaxes(array, 0, 1).reshape(count * n_envs, *array.shape[2:])
+        return np.swapaxes(array[index], 0, 1).reshape(count * n_envs, *array.shape[2:])
 
-    truncated = rows["timeouts"].astype(bool)
+    truncated = flat(buffer.timeouts).astype(bool)
     return Transitions(
-        observation_N=flat(rows["observations"]),
-        action_N=flat(rows["actions"]),
-        reward_N=flat(rows["rewards"]),
-        next_observation_N=flat(rows["next_observations"]),
-        terminated_N=flat(rows["dones"].astype(bool) & ~truncated),
-        truncated_N=flat(truncated),
+        observation_N=map_arrays(buffer.observations, flat),
+        action_N=flat(buffer.actions),
+        reward_N=flat(buffer.rewards),
+        next_observation_N=map_arrays(buffer.next_observations, flat),
+        terminated_N=flat(buffer.dones).astype(bool) & ~truncated,
+        truncated_N=truncated,
         time_N=np.tile(np.arange(count), n_envs),
     )
 
@@ -94,18 +100,14 @@ def add_transitions(buffer: ReplayBuffer, transitions: Transitions) -> int:
     Raises:
         ConfigError: If observations or actions have other shapes than the buffer's.
     """
-    for ours, theirs, what in (
-        (buffer.observations, transitions.observation_N, "observations"),
-        (buffer.actions, transitions.action_N, "actions"),
-    ):
-        if ours.shape[2:] != theirs.shape[1:]:
-            raise ConfigError(f"the source's {what} have shape {theirs.shape[1:]}, the target's {ours.shape[2:]}")
+    _refuse_other_shapes("observations", buffer.observations, transitions.observation_N)
+    _refuse_other_shapes("actions", buffer.actions, transitions.action_N)
     count = len(transitions) // buffer.n_envs
     kept = transitions.map(lambda array: array[: count * buffer.n_envs].reshape(buffer.n_envs, count, *array.shape[1:]))
     for row in range(count):
         buffer.add(
-            kept.observation_N[:, row],
-            kept.next_observation_N[:, row],
+            _row(kept.observation_N, row),
+            _row(kept.next_observation_N, row),
             kept.action_N[:, row],
             kept.reward_N[:, row],
             kept.terminated_N[:, row] | kept.truncated_N[:, row],
@@ -114,3 +116,16 @@ def add_transitions(buffer: ReplayBuffer, transitions: Transitions) -> int:
         if row + 1 == count:
             mark_end_truncated(buffer)
     return count
+
+
+def _row(column: Observations, row: int) -> Any:
+    return map_arrays(column, lambda array: array[:, row])
+
+
+def _refuse_other_shapes(what: str, ours: Observations, theirs: Observations) -> None:
+    own, given = named_arrays(what, ours), named_arrays(what, theirs)
+    if own.keys() != given.keys():
+        raise ConfigError(f"the source's {what} are {', '.join(given)}, the target's {', '.join(own)}")
+    for name, array in own.items():
+        if array.shape[2:] != given[name].shape[1:]:
+            raise ConfigError(f"the source's {name} have shape {given[name].shape[1:]}, the target's {array.shape[2:]}")

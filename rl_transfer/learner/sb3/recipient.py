@@ -1,0 +1,67 @@
+"""A Stable-Baselines3 model, one's own or a learner's, that knowledge can be carried into."""
+
+from collections.abc import Collection, Mapping
+
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecNormalize
+
+from rl_transfer.knowledge import Networks, OptimizerState, Role, Statistics
+from rl_transfer.learner.interface import Recipient
+from rl_transfer.learner.sb3 import networks, normalization, optimizer_state
+from rl_transfer.learner.sb3.exploration import keep_exploration
+from rl_transfer.learner.sb3.regime import Regime
+
+
+class SB3Recipient(Recipient):
+    """A model, and the wrapper that normalises what it sees.
+
+    Args:
+        model: The model.
+        normalizer: The wrapper; None if there is none.
+    """
+
+    def __init__(self, model: BaseAlgorithm, normalizer: VecNormalize | None) -> None:
+        self.algorithm = networks.algorithm_name(model)
+        self._model, self._normalizer = model, normalizer
+        self._regime = Regime(model)
+
+    def networks(self) -> Networks:
+        """Copies of the parameters by role."""
+        return networks.copy_out(self._model)
+
+    def load_networks(self, networks_: Networks) -> None:
+        """Overwrite tensors by role and name; target networks follow."""
+        networks.copy_in(self._model, networks_)
+
+    def optimizer_state(self) -> OptimizerState:
+        """Copies of what the optimizers keep for each tensor."""
+        return optimizer_state.copy_out(self._model)
+
+    def load_optimizer_state(self, state: OptimizerState) -> None:
+        """Let the optimizers go on from a state."""
+        optimizer_state.copy_in(self._model, state)
+
+    def statistics(self) -> Statistics | None:
+        """Copies of the running statistics."""
+        return None if self._normalizer is None else normalization.copy_out(self._normalizer)
+
+    def load_statistics(self, statistics: Statistics) -> None:
+        """Go on from these running statistics."""
+        if self._normalizer is not None:
+            normalization.copy_in(self._normalizer, statistics)
+
+    def freeze(self, roles: Collection[Role], until: int | None = None, *, gradual: bool = False) -> None:
+        """Leave the roles' tensors out of training."""
+        self._regime.freeze(roles, until, gradual=gradual)
+
+    def freeze_policy(self, until: int) -> None:
+        """Leave all that the policy's actions depend on out of training until a step."""
+        self._regime.freeze_policy(until)
+
+    def scale_learning_rate(self, scales: Mapping[Role, float]) -> None:
+        """Let roles move with a multiple of the scheduled learning rate."""
+        self._regime.scale_learning_rate(scales)
+
+    def keep_exploration(self) -> None:
+        """Explore as an agent that has learned already."""
+        keep_exploration(self._model)

@@ -1,0 +1,100 @@
+"""A finished run's agent as one file that needs neither this project nor the libraries that trained it."""
+
+from functools import partial
+from pathlib import Path
+
+from rl_transfer.errors import ConfigError, StoreError, nearest
+from rl_transfer.knowledge import read_knowledge
+from rl_transfer.learner import ActorFormat, Learner, actor_file, build_learner
+from rl_transfer.store import Store, read_json, read_spec, write_bytes
+from rl_transfer.study import RunSpec
+from rl_transfer.tasks import Meter, make
+
+_SUFFIXES: dict[ActorFormat, str] = {"onnx": ".onnx", "torch": ".pt2"}
+
+
+def find_run(name: str, store: Store) -> Path:
+    """The folder of a run.
+
+    Args:
+        name: Its path, or its name as ``rl-transfer list runs`` prints it; without the key where one run alone has
+            that pair, arm and seed.
+        store: Where names are looked up.
+
+    Raises:
+        ConfigError: If there is no such run, or there are several.
+    """
+    path = Path(name).expanduser()
+    if (path / "spec.json").is_file():
+        return path
+    store.check()
+    runs = {store.relative(folder).removeprefix("runs/"): folder for folder in store.index().values()}
+    found = [run for run in runs if name in (run, run.rpartition("-")[0])]
+    if not found:
+        raise ConfigError(f"no run is called {name!r}; {nearest(name, runs)}", file=store.root)
+    if len(found) > 1:
+        raise ConfigError(f"{name!r} could be {' or '.join(found)}: give one of them", file=store.root)
+    return runs[found[0]]
+
+
+def export_run(folder: Path, form: ActorFormat, output: Path | None = None, *, overwrite: bool = False) -> Path:
+    """Write the actor of a finished run's agent.
+
+    Args:
+        folder: The run's folder.
+        form: The kind of file.
+        output: The file; ``actor.onnx`` or ``actor.pt2`` beside the agent by default.
+        overwrite: Replace the file where it has another content.
+
+    Returns:
+        The file.
+
+    Raises:
+        ConfigError: If the run has no finished agent, the file is there already, or a package is missing.
+        StoreError: If the agent can't be read.
+    """
+    spec = read_spec(folder)
+    _refuse_unfinished(folder)
+    file = output or folder / "agent" / f"actor{_SUFFIXES[form]}"
+    learner = _learner(spec)
+    try:
+        _load(learner, folder / "agent")
+        facts = {
+            "algorithm": spec.learner.algorithm,
+            "task": spec.task.id,
+            "run": read_json(folder / "spec.json")["key"],
+        }
+        content = actor_file(learner, form, facts)
+    finally:
+        learner.close()
+    if file.is_dir() or (file.exists() and not overwrite and file.read_bytes() != content):
+        raise ConfigError("is there already: choose another --output, or replace a file with --overwrite", file=file)
+    write_bytes(file, content)
+    return file
+
+
+def _refuse_unfinished(folder: Path) -> None:
+    status = Store(folder).status(folder)
+    if status is None:
+        raise ConfigError("this run is not finished: 'rl-transfer run' of its study goes on with it", file=folder)
+    if not (folder / "agent" / "networks.safetensors").is_file():
+        raise ConfigError(f"this run left no agent ({status.get('outcome')}): export another one", file=folder)
+
+
+def _learner(spec: RunSpec) -> Learner:
+    """A learner of the run's shapes; it won't train, so its replay buffer is as small as can be."""
+    config = spec.learner
+    if config.off_policy:
+        config = config.model_copy(update={"buffer_size": config.n_envs})
+    return build_learner(config, [partial(make, spec.task)] * config.n_envs, Meter(), seed=0)
+
+
+def _load(learner: Learner, agent: Path) -> None:
+    knowledge = read_knowledge(agent, frozenset({"networks"}), algorithm=learner.algorithm)
+    assert knowledge.networks is not None
+    learner.load_networks(knowledge.networks)
+    if (needed := learner.statistics()) is None:
+        return
+    if knowledge.statistics is None or needed.observation.keys() - knowledge.statistics.observation.keys():
+        raise StoreError(f"{agent}: the statistics that observations were normalised with are missing: run it again")
+    learner.load_statistics(knowledge.statistics)
