@@ -9,7 +9,8 @@ from pydantic import ValidationError
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Knowledge, KnowledgeKind, Networks, TensorFate, read_knowledge
-from rl_transfer.methods import Method, build_methods
+from rl_transfer.methods import build_methods
+from rl_transfer.methods.fine_tune import FineTune
 from rl_transfer.run.transfer import in_target_spaces, print_fates
 from rl_transfer.store import read_spec
 from rl_transfer.study import MappingConfig, Named
@@ -69,7 +70,7 @@ def warm_start(
     return fates
 
 
-def _fine_tune(settings: dict[str, Any], algorithm: str) -> Method:
+def _fine_tune(settings: dict[str, Any], algorithm: str) -> FineTune:
     """The method, with errors whose key is the setting alone."""
     try:
         named = Named(name="fine_tune", settings=json.loads(json.dumps(settings)))
@@ -79,6 +80,7 @@ def _fine_tune(settings: dict[str, Any], algorithm: str) -> Method:
         raise ConfigError(error.message, key=key or None) from error
     except (TypeError, ValueError) as error:
         raise ConfigError(f"settings must be plain values: {error}") from error
+    assert isinstance(method, FineTune)
     return method
 
 

@@ -25,6 +25,8 @@ from rl_transfer.stats import (
 
 Floats = NDArray[np.float64]
 Both = tuple[float, float]
+CONDITIONAL = "conditional on this checkpoint"
+"""What is said of a verdict whose runs all started from one source agent."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Comparison:
         comparisons: Transfer arms of the pair, by which alpha is divided.
         missing_runs: Planned runs that are not there.
         failed_runs: Runs that diverged or whose environment failed, counted in with the worst score.
+        conditional: Whether a side's runs all started from one source agent: what is found is then about this
+            checkpoint, and not about sources trained like it.
         p_study: p adjusted by Holm's method for all comparisons of the family in the study, every pair and arm; those
             with missing runs are counted in, as if their p were 1.
         runs: Folders of the runs behind the numbers, the arm's first.
@@ -78,6 +82,7 @@ class Comparison:
     fragile: bool = False
     negligible: bool = False
     ceiling: bool = False
+    conditional: bool = False
     seeds_to_decide: int | None = None
     floored_share: Both | None = None
     jumpstart: Both | None = None
@@ -145,10 +150,11 @@ class _Side:
     arm: str
     runs: tuple[RunData, ...]
     missing: int
+    one_source: bool
 
     @classmethod
     def of(cls, pair: PairData, arm: str) -> "_Side":
-        return cls(arm, pair.of_arm(arm), pair.missing_of_arm(arm))
+        return cls(arm, pair.of_arm(arm), pair.missing_of_arm(arm), pair.shares_one_source(arm))
 
     @property
     def failed(self) -> int:
@@ -176,6 +182,7 @@ def _comparison(manifest: Manifest, pair: PairData, family: str, arm: _Side, bas
         "comparisons": comparisons,
         "missing_runs": (arm.missing, baseline.missing),
         "failed_runs": (arm.failed, baseline.failed),
+        "conditional": arm.one_source or baseline.one_source,
         "runs": tuple(run.path for run in (*arm.runs, *baseline.runs)),
     }
     if gaps := [side.gap() for side in (arm, baseline) if side.gap()]:
@@ -188,6 +195,8 @@ def _comparison(manifest: Manifest, pair: PairData, family: str, arm: _Side, bas
         }
         return Comparison(**known, **verdict)
     judged = _judged(manifest, pair, arm, baseline)
+    if known["conditional"]:
+        judged = replace(judged, text=f"{judged.text.removesuffix('.')}; {CONDITIONAL}.")
     return Comparison(
         **known, **_metrics(pair, arm, baseline), **{f.name: getattr(judged, f.name) for f in fields(judged)}
     )

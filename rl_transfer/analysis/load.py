@@ -87,6 +87,11 @@ class PairData:
         """Finished runs of one arm."""
         return tuple(run for run in self.runs if run.arm == arm)
 
+    def shares_one_source(self, arm: str) -> bool:
+        """Whether all runs of an arm, though several, started from one and the same source agent."""
+        runs = self.of_arm(arm)
+        return len(runs) > 1 and runs[0].source_path is not None and len({run.source_path for run in runs}) == 1
+
     def missing_of_arm(self, arm: str) -> int:
         """How many planned runs of one arm are missing."""
         return sum(run.arm == arm for run in self.missing)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rl_transfer.analysis.comparisons import Comparison
+from rl_transfer.analysis.comparisons import CONDITIONAL, Comparison
 from rl_transfer.errors import RLTransferError
 
 _DECIDED = ("positive", "negative")
@@ -39,7 +39,8 @@ def plain_words(comparisons: Sequence[Comparison]) -> str:
     total, knowledge, sham = (verdicts.get(family) for family in ("total", "knowledge", "sham"))
     placebo = _against_placebo(total, knowledge, verdicts.get("initialisation"))
     against_scratch = f"{_PACE[verdicts['total']]} scratch{_reservations(by_family['total'])}"
-    return f"{against_scratch}{placebo}{_against_sham(total, knowledge, sham)}"
+    conditional = f"; {CONDITIONAL}" if by_family["total"].conditional else ""
+    return f"{against_scratch}{placebo}{_against_sham(total, knowledge, sham)}{conditional}"
 
 
 def words_by_arm(comparisons: Sequence[Comparison]) -> dict[str, dict[str, str]]:

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
+from rl_transfer.cli.source import Source
+
 _Study = Annotated[str, tyro.conf.arg(name="STUDY", metavar="STUDY")]
 _Overrides = Annotated[tuple[str, ...], tyro.conf.arg(name="set", metavar="KEY=VALUE"), tyro.conf.UseAppendAction]
 _Store = Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
@@ -79,7 +81,7 @@ class Check:
         from rl_transfer.api import plan
         from rl_transfer.cli.show import show_plan
 
-        return show_plan(plan(self.study, self.overrides), self.store, self.workers)
+        return show_plan(plan(self.study, self.overrides, store=self.store), self.store, self.workers)
 
 
 @dataclass(frozen=True)
@@ -128,5 +130,6 @@ Command = (
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Check, tyro.conf.subcommand("check")]
     | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Source, tyro.conf.subcommand("source")]
     | Annotated[List, tyro.conf.subcommand("list")]
 )

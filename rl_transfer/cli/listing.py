@@ -12,10 +12,11 @@ from rich.table import Table
 import rl_transfer_envs
 import rl_transfer_envs.wrappers
 from rl_transfer.analysis.curve_file import read_curve
+from rl_transfer.cli.sources import task_text
 from rl_transfer.errors import RLTransferError
 from rl_transfer.methods import method_class, method_names
 from rl_transfer.store import Store, read_json
-from rl_transfer.study import TaskConfig, load_study, shipped_names
+from rl_transfer.study import load_study, shipped_names
 
 Rows = Iterator[tuple[str, ...]]
 
@@ -45,14 +46,9 @@ def show_list(what: str, store: Path) -> int:
 def _pairs() -> Rows:
     for name in shipped_names("pairs"):
         pair = load_study(name).pairs[0].config
-        tasks = f"{_task(pair.source)} -> {_task(pair.target)}"
-        budget = f"{pair.budget.source:,} + {pair.budget.target:,}"
+        tasks = f"{task_text(pair.source)} -> {task_text(pair.target)}"
+        budget = f"{pair.budget.source or 0:,} + {pair.budget.target:,}"
         yield name, tasks, pair.learner.algorithm, budget, pair.description
-
-
-def _task(task: TaskConfig) -> str:
-    settings = [f"{key}={value}" for key, value in task.kwargs.items()] + [wrapper.name for wrapper in task.wrappers]
-    return task.id + (f" ({', '.join(settings)})" if settings else "")
 
 
 def _methods() -> Rows:

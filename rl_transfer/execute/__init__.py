@@ -2,22 +2,29 @@
 
 from rl_transfer.execute.check import comparison_sizes
 from rl_transfer.execute.estimate import minutes_left, steps_per_second
+from rl_transfer.execute.importing import Import, import_file
 from rl_transfer.execute.local import Failure, Observer, assign_folders, count_workers, execute
 from rl_transfer.execute.manifest import refuse_other_study, write_manifest
 from rl_transfer.execute.plan import Plan, PlannedRun, plan_study
+from rl_transfer.execute.sources import StoredSource, find_source, stored_sources
 
 __all__ = [
     "Failure",
+    "Import",
     "Observer",
     "Plan",
     "PlannedRun",
+    "StoredSource",
     "assign_folders",
     "comparison_sizes",
     "count_workers",
     "execute",
+    "find_source",
+    "import_file",
     "minutes_left",
     "plan_study",
     "refuse_other_study",
     "steps_per_second",
+    "stored_sources",
     "write_manifest",
 ]

@@ -1,15 +1,19 @@
 """What is refused before anything trains; each error names the file, the line where there is one, and the key."""
 
+from collections.abc import Iterator
+from math import lcm
+
 from rl_transfer.errors import ConfigError
+from rl_transfer.execute.sources import StoredSource
 from rl_transfer.learner import (
     refuse_idle_learning,
     refuse_missing_device,
     refuse_random_evaluation,
     refuse_unsuitable_spaces,
 )
-from rl_transfer.methods import resolve_methods
+from rl_transfer.methods import method_class, resolve_methods
 from rl_transfer.stats import smallest_reachable_p
-from rl_transfer.study import LoadedPair, LoadedStudy, Named, StudyConfig
+from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named, StudyConfig
 from rl_transfer.tasks import TaskFacts, inspect_task, map_spaces
 
 _MOST_SEEDS = 1000
@@ -55,17 +59,24 @@ def _enough(level: float) -> str:
     return "no number of seeds can reach it: raise alpha"
 
 
-def check_tasks(pair: LoadedPair) -> tuple[TaskFacts, TaskFacts]:
+def check_tasks(pair: LoadedPair, source_learner: LearnerConfig) -> tuple[TaskFacts, TaskFacts]:
     """Make both tasks once; refuse what can't be made, has no time limit, or does not fit together.
+
+    Args:
+        pair: The pair.
+        source_learner: What trains, or trained, on the source task.
 
     Raises:
         ConfigError: Names the task and the key.
     """
-    facts = {}
-    for name, task in (("source", pair.config.source), ("target", pair.config.target)):
+    facts, config = {}, pair.config
+    for name, task, learner in (
+        ("source", config.source, source_learner),
+        ("target", config.target, config.learner),
+    ):
         try:
             facts[name] = inspect_task(task)
-            refuse_unsuitable_spaces(pair.config.learner, facts[name].observation_space, facts[name].action_space)
+            refuse_unsuitable_spaces(learner, facts[name].observation_space, facts[name].action_space)
         except ConfigError as error:
             raise pair.draft.under(error, name) from error
     try:
@@ -93,6 +104,57 @@ def check_methods(study: LoadedStudy, pair: LoadedPair) -> dict[str, tuple[Named
     return resolved
 
 
+def check_source_agent(study: LoadedStudy, pair: LoadedPair, agent: StoredSource) -> list[str]:
+    """Refuse a stored source that the pair's learner or the study's arms can't use.
+
+    Returns:
+        Notes on what is allowed but worth knowing.
+
+    Raises:
+        ConfigError: Names the key to change.
+    """
+    if agent.spec.learner.normalize.observation and not pair.config.learner.normalize.observation:
+        what = f"the source agent {agent.name} saw normalised observations, the target's learner would not"
+        raise pair.draft.error(("learner", "normalize"), f"{what}: set learner.normalize: true")
+    for name, arm in study.config.arms.items():
+        if arm.sham:
+            what = f"{agent.name} is trained already, its training can't be repeated with shuffled rewards"
+            raise study.draft.error(("arms", name, "sham"), f"{what}: set sham: false")
+        for index, method in enumerate(arm.methods):
+            if "experience" in method_class(method.name).needs and not agent.has_experience:
+                what = f"{method.name} needs experience, the source agent {agent.name} left none"
+                raise study.draft.error(("arms", name, "methods", index), f"{what}: remove the method")
+    if agent.spec.task.id != pair.config.source.id:
+        return [f"{pair.name}: the source agent {agent.name} is from {agent.spec.task.id}, not {pair.config.source.id}"]
+    return []
+
+
+def needs_source(methods: tuple[Named, ...]) -> bool:
+    """Whether any of an arm's methods uses anything of a source."""
+    return any(method_class(method.name).needs for method in methods)
+
+
+def refuse_empty_controls(study: LoadedStudy) -> None:
+    """Refuse a placebo or a sham of an arm that uses nothing of the source: it would be the arm itself.
+
+    Raises:
+        ConfigError: Names the arm and the control.
+    """
+    for name, arm in study.config.arms.items():
+        for control, wanted in (("placebo", arm.placebo), ("sham", arm.sham)):
+            if wanted and not needs_source(arm.methods):
+                what = f"{name} uses nothing of the source, so it has no {control}"
+                raise study.draft.error(("arms", name, control), f"{what}: set {control}: false")
+
+
+def _trained(pair: LoadedPair) -> Iterator[tuple[str, int, LearnerConfig]]:
+    """The tasks on which something is trained, the budgets and the learners."""
+    config = pair.config
+    if config.source_agent is None and config.budget.source is not None:
+        yield "source", config.budget.source, config.source_learner or config.learner
+    yield "target", config.budget.target, config.learner
+
+
 def check_budget(study: LoadedStudy, pair: LoadedPair, segment_floor: int) -> list[str]:
     """Refuse budgets and segments that no whole number of rollouts fills, and learners that would never learn.
 
@@ -108,8 +170,9 @@ def check_budget(study: LoadedStudy, pair: LoadedPair, segment_floor: int) -> li
         ConfigError: Proposes the nearest budgets.
     """
     config, error_at = pair.config, pair.draft.error
-    rollout = config.learner.rollout_steps
-    for name, budget in (("source", config.budget.source), ("target", config.budget.target)):
+    notes = _segment_notes(study, pair, segment_floor)
+    for name, budget, learner in _trained(pair):
+        rollout, key = learner.rollout_steps, "learner" if learner is config.learner else "source_learner"
         if budget % rollout:
             lower, upper = budget // rollout * rollout, -(-budget // rollout) * rollout
             nearest = f"{lower} or {upper}" if lower else f"{upper}"
@@ -118,33 +181,35 @@ def check_budget(study: LoadedStudy, pair: LoadedPair, segment_floor: int) -> li
         if budget < config.evaluation.points - 1:
             raise error_at(("evaluation", "points"), f"{config.evaluation.points} points don't fit into {budget} steps")
         try:
-            refuse_idle_learning(config.learner, budget)
+            refuse_idle_learning(learner, budget)
         except ConfigError as error:
-            raise pair.draft.under(error, "learner") from error
-    try:
-        refuse_random_evaluation(config.learner, config.evaluation)
-    except ConfigError as error:
-        raise pair.draft.under(error, "evaluation") from error
-    return [*_segment_notes(study, rollout, segment_floor, config.budget.target), *_grid_notes(pair, rollout)]
+            raise pair.draft.under(error, key) from error
+        try:
+            refuse_random_evaluation(learner, config.evaluation)
+        except ConfigError as error:
+            raise pair.draft.under(error, "evaluation") from error
+    return [*notes, *_grid_notes(pair)]
 
 
-def _segment_notes(study: LoadedStudy, rollout: int, floor: int, budget: int) -> list[str]:
+def _segment_notes(study: LoadedStudy, pair: LoadedPair, floor: int) -> list[str]:
     steps = study.config.segment_steps
     if steps is None:
         return []
+    rollout = lcm(*(learner.rollout_steps for _, _, learner in _trained(pair)))
     if steps % rollout:
         message = f"must be a multiple of the learner's rollout of {rollout}: take {-(-steps // rollout) * rollout}"
         raise study.draft.error(("segment_steps",), message)
-    if steps < min(floor, budget):
+    if steps < min(floor, pair.config.budget.target):
         return [f"segments of {steps} steps cut episodes often, which changes the task: {floor} have room for ten"]
     return []
 
 
-def _grid_notes(pair: LoadedPair, rollout: int) -> list[str]:
+def _grid_notes(pair: LoadedPair) -> list[str]:
     """Points between updates are allowed; says which numbers of points would avoid them."""
     notes = []
     intervals = pair.config.evaluation.points - 1
-    for name, budget in (("source", pair.config.budget.source), ("target", pair.config.budget.target)):
+    for name, budget, learner in _trained(pair):
+        rollout = learner.rollout_steps
         rollouts = budget // rollout
         if rollouts % intervals:
             divisors = [n for n in range(1, rollouts + 1) if rollouts % n == 0]

@@ -26,7 +26,7 @@ def steps_per_second(store: Store, folders: Iterable[Path]) -> dict[str, float]:
             algorithm, costs = read_spec(folder).learner.algorithm, read_json(folder / "costs.json")
         except StoreError:
             continue
-        if costs["wall_seconds"] > 0:
+        if costs["wall_seconds"] > 0 and costs["target_steps"] > 0:
             speeds.setdefault(algorithm, []).append(costs["target_steps"] / costs["wall_seconds"])
     return {algorithm: median(values) for algorithm, values in speeds.items()}
 

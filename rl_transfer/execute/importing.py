@@ -105,6 +105,7 @@ def _spec(wanted: Import, facts: TaskFacts, agent: ForeignAgent, statistics: Sta
             sha256=agent.sha256,
             statistics_sha256=None if statistics is None else statistics.sha256,
             release=agent.release,
+            steps=agent.steps,
             backbone=not isinstance(wanted.kind, str),
             notes=notes,
         ),

@@ -1,7 +1,7 @@
 """The study as it lies on disk: all that reports and verdicts need besides the run folders."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,7 @@ def write_manifest(plan: Plan, store: Store, folders: Mapping[str, Path], comman
             "description": config.description,
             **_identity(plan),
             "command": shlex.join(command),
-            "versions": plan.runs[0].spec.versions,
+            "versions": next(run for run in plan.runs if run.arm == "scratch").spec.versions,
             "pairs": {pair.name: _pair(plan, pair, store, folders) for pair in plan.study.pairs},
         },
     )
@@ -87,16 +87,28 @@ def _pair(plan: Plan, pair: LoadedPair, store: Store, folders: Mapping[str, Path
         "target": config.target.model_dump(mode="json"),
         "algorithm": config.learner.algorithm,
         "learner": config.learner.model_dump(mode="json"),
+        **_origin(pair, runs),
         "score": config.score.model_dump(mode="json"),
         "threshold_score": config.threshold_score,
         "source_threshold_return": config.source_threshold_return,
         "target_steps": config.budget.target,
-        "source_steps": config.budget.source,
         "grid": list(target.grid),
         "episodes": target.episodes,
         "arms": {name: arm.model_dump(mode="json") for name, arm in plan.study.config.arms.items()},
         "runs": [_run(run, store, folders) for run in runs],
     }
+
+
+def _origin(pair: LoadedPair, runs: Iterable[PlannedRun]) -> dict[str, Any]:
+    """Where the source agents come from, where that is not the pair's own learner."""
+    config = pair.config
+    if config.source_agent is None:
+        other = config.source_learner
+        learner = {} if other is None else {"source_learner": other.model_dump(mode="json")}
+        return {"source_steps": config.budget.source, **learner}
+    imported = next((run.spec.imported for run in runs if run.arm == "source"), None)
+    digest = None if imported is None else imported.sha256
+    return {"source_agent": {"name": config.source_agent, "sha256": digest}}
 
 
 def _run(run: PlannedRun, store: Store, folders: Mapping[str, Path]) -> dict[str, Any]:

@@ -1,12 +1,23 @@
 """From a validated study to the list of its runs, everything checked that can be checked before training."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rl_transfer.execute.check import check_budget, check_methods, check_study, check_tasks
+from rl_transfer.errors import ConfigError
+from rl_transfer.execute.check import (
+    check_budget,
+    check_methods,
+    check_source_agent,
+    check_study,
+    check_tasks,
+    needs_source,
+    refuse_empty_controls,
+)
 from rl_transfer.execute.identity import code_digest, library_versions
-from rl_transfer.store import run_key
+from rl_transfer.execute.sources import StoredSource, find_source
+from rl_transfer.store import Store, run_key
 from rl_transfer.study import (
+    LearnerConfig,
     LoadedPair,
     LoadedStudy,
     Named,
@@ -53,8 +64,12 @@ class Plan:
         return list({run.key: run for run in reversed(self.runs)}.values())[::-1]
 
 
-def plan_study(study: LoadedStudy) -> Plan:
+def plan_study(study: LoadedStudy, store: Store) -> Plan:
     """Check a study and list its runs.
+
+    Args:
+        study: The study.
+        store: Where the source agents lie that its pairs name.
 
     Raises:
         ConfigError: If the study can't be carried out or could not decide anything.
@@ -63,12 +78,31 @@ def plan_study(study: LoadedStudy) -> Plan:
     runs: list[PlannedRun] = []
     notes: list[str] = []
     for pair in study.pairs:
-        source, target = check_tasks(pair)
+        agent = _source_agent(pair, store)
+        source, target = check_tasks(pair, _source_learner(pair.config, agent))
         methods = check_methods(study, pair)
-        notes += check_budget(study, pair, segment_steps(pair.config, target))
-        runs += _PairPlanner(study.config, pair, methods, source, target).runs()
+        refuse_empty_controls(study)
+        if agent is not None:
+            notes += check_source_agent(study, pair, agent)
+        notes += check_budget(study, pair, segment_steps(pair.config.learner, target))
+        runs += _PairPlanner(study.config, pair, methods, source, target, agent).runs()
     runs.sort(key=lambda run: run.spec.role != "source")
     return Plan(study, tuple(runs), tuple(dict.fromkeys(notes)))
+
+
+def _source_agent(pair: LoadedPair, store: Store) -> StoredSource | None:
+    if pair.config.source_agent is None:
+        return None
+    try:
+        return find_source(store, pair.config.source_agent)
+    except ConfigError as error:
+        raise pair.draft.error(("source_agent",), error.message) from error
+
+
+def _source_learner(pair: PairConfig, agent: StoredSource | None) -> LearnerConfig:
+    if agent is not None and not agent.is_backbone:
+        return agent.spec.learner
+    return pair.source_learner or pair.learner
 
 
 class _PairPlanner:
@@ -81,36 +115,56 @@ class _PairPlanner:
         methods: Mapping[str, tuple[Named, ...]],
         source: TaskFacts,
         target: TaskFacts,
+        agent: StoredSource | None,
     ) -> None:
         self.study, self.name, self.pair, self.methods = study, pair.name, pair.config, methods
-        self.source, self.target = source, target
+        self.source, self.target, self.agent = source, target, agent
 
     def runs(self) -> Iterator[PlannedRun]:
         """Sources, then from scratch, then each arm with its placebo and sham."""
         first = self.study.first_seed
         seeds = range(first, first + self.study.seeds)
-        sources = [self._planned("source", self._spec("source", seed)) for seed in seeds]
+        sources = self._sources(seeds)
         yield from sources
         shams = []
         if any(arm.sham for arm in self.study.arms.values()):
             shams = [self._planned("source.sham", self._spec("source", seed, sham=True)) for seed in seeds]
             yield from shams
+        source_keys = self._keys(seeds, sources)
         for seed in range(first, first + (self.study.baseline_seeds or self.study.seeds)):
             yield self._planned("scratch", self._spec("target", seed))
         for name, arm in self.study.arms.items():
             methods = self.methods[name]
-            yield from self._arm(name, methods, sources)
+            if not needs_source(methods):
+                for seed in seeds:
+                    yield self._planned(name, self._spec("target", seed, methods=methods))
+                continue
+            yield from self._arm(name, methods, source_keys)
             if arm.placebo:
-                yield from self._arm(f"{name}.placebo", methods, sources, scrambled=True)
+                yield from self._arm(f"{name}.placebo", methods, source_keys, scrambled=True)
             if arm.sham:
-                yield from self._arm(f"{name}.sham", methods, shams)
+                yield from self._arm(f"{name}.sham", methods, self._keys(seeds, shams))
+
+    def _sources(self, seeds: Sequence[int]) -> list[PlannedRun]:
+        """One source for each seed, or the one that all share, or none where no arm uses any."""
+        if not any(map(needs_source, self.methods.values())):
+            return []
+        if self.agent is not None:
+            return [PlannedRun(self.name, "source", self.agent.spec.seed, self.agent.spec, self.agent.key)]
+        return [self._planned("source", self._spec("source", seed)) for seed in seeds]
+
+    def _keys(self, seeds: Sequence[int], sources: list[PlannedRun]) -> dict[int, str]:
+        """By seed the key of its source."""
+        if self.agent is not None:
+            return dict.fromkeys(seeds, self.agent.key)
+        return {run.seed: run.key for run in sources}
 
     def _arm(
-        self, name: str, methods: tuple[Named, ...], sources: list[PlannedRun], *, scrambled: bool = False
+        self, name: str, methods: tuple[Named, ...], source_keys: Mapping[int, str], *, scrambled: bool = False
     ) -> Iterator[PlannedRun]:
-        for run in sources:
-            source = SourceSpec(key=run.key, scrambled=scrambled)
-            yield self._planned(name, self._spec("target", run.seed, methods=methods, source=source))
+        for seed, key in source_keys.items():
+            source = SourceSpec(key=key, scrambled=scrambled)
+            yield self._planned(name, self._spec("target", seed, methods=methods, source=source))
 
     def _planned(self, arm: str, spec: RunSpec) -> PlannedRun:
         return PlannedRun(self.name, arm, spec.seed, spec, run_key(spec))
@@ -126,20 +180,22 @@ class _PairPlanner:
     ) -> RunSpec:
         is_source = role == "source"
         task, facts = (self.pair.source, self.source) if is_source else (self.pair.target, self.target)
+        learner = _source_learner(self.pair, None) if is_source else self.pair.learner
         budget = self.pair.budget.source if is_source else self.pair.budget.target
+        assert budget is not None
         return RunSpec(
             role="source" if is_source else "target",
             task=task,
             task_digest=facts.digest,
             sham=sham,
-            learner=self.pair.learner,
+            learner=learner,
             methods=methods,
             source=source,
             mapping=None if source is None else self.pair.mapping,
             grid=evaluation_grid(self.pair, budget),
             episodes=self.pair.evaluation.episodes,
             deterministic=self.pair.evaluation.deterministic,
-            segment_steps=self.study.segment_steps or segment_steps(self.pair, facts),
+            segment_steps=self.study.segment_steps or segment_steps(learner, facts),
             device=self.study.device,
             seed=seed,
             code=code_digest(method.name for method in methods),
@@ -153,8 +209,8 @@ def evaluation_grid(pair: PairConfig, budget: int) -> tuple[int, ...]:
     return tuple(round(budget * index / last) for index in range(last + 1))
 
 
-def segment_steps(pair: PairConfig, facts: TaskFacts) -> int:
+def segment_steps(learner: LearnerConfig, facts: TaskFacts) -> int:
     """The shortest multiple of the rollout with room for ten episodes of full length in every environment."""
-    rollout = pair.learner.rollout_steps
-    wanted = _EPISODES_PER_SEGMENT * facts.max_episode_steps * pair.learner.n_envs
+    rollout = learner.rollout_steps
+    wanted = _EPISODES_PER_SEGMENT * facts.max_episode_steps * learner.n_envs
     return -(-wanted // rollout) * rollout

@@ -215,8 +215,8 @@ class _Plan:
             extractor = _Extractor(self.source["features"], _prefix(branch, part.source_key))
             blocks.append(_Block(starts[part.source_key], sizes, extractor.output_change(part, sizes)))
         if with_actions:
-            back = self.actions.reciprocal()
-            change = _unchanged if back.identity else lambda weight, _: back.weights(weight)
+            # Critics see actions in units of the bounds, where each factor is 1 or -1: its own inverse.
+            change = _unchanged if self.actions.identity else lambda weight, _: self.actions.weights(weight)
             blocks.append(_Block(ours - counts[0], counts, change))
         return blocks
 

@@ -19,6 +19,7 @@ class ForeignAgent:
         networks: By role; a backbone fills ``features`` only.
         sha256: Digest of the file.
         release: The library's version that wrote it; None where the file does not say.
+        steps: Environment steps that it was trained for, as the file says.
         notes: What could not be taken over, or had to be assumed.
     """
 
@@ -26,6 +27,7 @@ class ForeignAgent:
     networks: Networks
     sha256: str
     release: str | None = None
+    steps: int | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -14,6 +14,7 @@ from rl_transfer.study import (
     EvaluationConfig,
     LearnerConfig,
     choose_architectures,
+    has_parameters,
     image_shape,
 )
 
@@ -61,6 +62,27 @@ def refuse_without_optimizer(algorithm: str, roles: Collection[Role], *, key: st
     if algorithm == "trpo" and bound:
         what = f"trpo's policy uses no optimizer, so {' and '.join(bound)} can't be frozen, delayed or scaled"
         raise ConfigError(f"{what}: leave these out, or use ppo", key=key)
+
+
+def refuse_empty_roles(
+    config: LearnerConfig, observation_space: Space[Any], action_space: Space[Any], roles: Collection[Role]
+) -> None:
+    """Refuse settings that name roles in which this learner has nothing on this task.
+
+    Raises:
+        ConfigError: Names the role and says why it is empty.
+    """
+    algorithm = config.algorithm
+    empty: dict[Role, str] = {}
+    if algorithm in VALUE_LEARNERS:
+        empty |= dict.fromkeys(("policy_body", "policy_head"), f"{algorithm} has no policy apart from its value")
+    if not has_parameters(config.features, observation_space):
+        empty["features"] = "observations go straight into the bodies"
+    if not config.off_policy and not isinstance(action_space, spaces.Box):
+        empty["exploration"] = f"{algorithm} explores by its policy's own probabilities"
+    for role in roles:
+        if role in empty:
+            raise ConfigError(f"this learner has no {role} to copy, freeze or scale ({empty[role]}): leave it out")
 
 
 def refuse_idle_learning(config: LearnerConfig, budget_steps: int) -> None:

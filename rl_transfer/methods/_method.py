@@ -1,9 +1,9 @@
 """What a method is: settings as dataclass fields, and two moments at which it acts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
-from rl_transfer.knowledge import Knowledge, KnowledgeKind, TensorFate
+from rl_transfer.knowledge import Knowledge, KnowledgeKind, Role, TensorFate
 from rl_transfer.learner import Learner
 
 
@@ -17,6 +17,11 @@ class Method:
     """The kinds of knowledge it uses."""
     algorithms: ClassVar[tuple[str, ...]]
     """The algorithms it is defined for."""
+
+    @property
+    def named_roles(self) -> Collection[Role]:
+        """Roles that its settings name; a plan in which one of them has no tensors is refused."""
+        return ()
 
     def check(self, algorithm: str) -> None:
         """Refuse settings that can't work with an algorithm, before anything is trained.

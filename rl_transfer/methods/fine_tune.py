@@ -1,6 +1,6 @@
 """Fine-tuning: start from the source's networks instead of random ones."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -71,6 +71,12 @@ class FineTune(Method):
 
     needs: ClassVar[frozenset[KnowledgeKind]] = frozenset({"networks"})
     algorithms: ClassVar[tuple[str, ...]] = tuple(LOSS_PATHS)
+
+    @property
+    def named_roles(self) -> Collection[Role]:
+        """Those to freeze and to scale, and those to copy where they are not simply all."""
+        listed = () if set(self.roles) == set(ROLES) else self.roles
+        return (*listed, *self.freeze, *self.learning_rate_scale)
 
     def check(self, algorithm: str) -> None:
         """Refuse to freeze what can't be frozen, and settings that contradict each other."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rl_transfer.analysis import Comparison, PairData, RunData, SourceData, StudyData
+from rl_transfer.analysis import Comparison, PairData, SourceData, StudyData
 from rl_transfer.report.wording import contrast, duration
 from rl_transfer.stats import asymptotic_score, jumpstart, mean_score, restricted_mean_time
 
@@ -86,7 +86,7 @@ def _last_return(source: SourceData) -> str:
 
 def missed(source: SourceData, threshold: float) -> bool:
     """Whether a source agent ended below the return that a source should have."""
-    return source.failed or not len(source.return_T) or bool(source.return_T[-1] < threshold)
+    return source.failed or (len(source.return_T) > 0 and bool(source.return_T[-1] < threshold))
 
 
 def sources_missed(data: StudyData) -> Iterator[str]:
@@ -100,6 +100,8 @@ def sources_missed(data: StudyData) -> Iterator[str]:
 def _judged(source: SourceData, threshold: float) -> str:
     if source.failed:
         return f"no: {source.outcome.replace('_', ' ')}"
+    if not len(source.return_T):
+        return "can't play"
     return "no: missed" if missed(source, threshold) else "yes"
 
 
@@ -166,7 +168,13 @@ def settings_sheet(pair: PairData, written: Mapping[str, Any]) -> Sheet:
     return Sheet(["setting", "value"], rows, words=2)
 
 
-_WRITTEN = {"source task": "source", "target task": "target", "learner": "learner"}
+_WRITTEN = {
+    "source task": "source",
+    "source agent": "source_agent",
+    "source learner": "source_learner",
+    "target task": "target",
+    "learner": "learner",
+}
 
 
 def _compact(value: Any) -> str:
@@ -182,7 +190,4 @@ def _compact(value: Any) -> str:
 
 def one_checkpoint(pair: PairData) -> Iterator[str]:
     """The arms all of whose runs, though several, started from one and the same source run."""
-    for arm in arms_of(pair):
-        runs: Sequence[RunData] = pair.of_arm(arm)
-        if len(runs) > 1 and runs[0].source_path and len({run.source_path for run in runs}) == 1:
-            yield arm
+    yield from filter(pair.shares_one_source, arms_of(pair))

@@ -21,6 +21,7 @@ REMARKS = {
     "negligible": "there is a difference, but it lies inside the margin",
     "fragile": "the verdict would change if the arm's best run had failed",
     "at the ceiling": "arm and baseline both end at the top of the scale, where nothing can be told apart",
+    "conditional": "conditional on this checkpoint: all runs of the arm start from one source agent",
 }
 """What is said beside a verdict, and what it means."""
 
@@ -55,7 +56,7 @@ def contrast(comparison: Comparison) -> str:
 
 def remarks(comparison: Comparison) -> list[str]:
     """What must be said beside a verdict."""
-    holds = (comparison.negligible, comparison.fragile, comparison.ceiling)
+    holds = (comparison.negligible, comparison.fragile, comparison.ceiling, comparison.conditional)
     return [word for word, held in zip(REMARKS, holds, strict=True) if held]
 
 

@@ -31,7 +31,8 @@ def find_run(name: str, store: Store) -> Path:
     runs = {store.relative(folder).removeprefix("runs/"): folder for folder in store.index().values()}
     found = [run for run in runs if name in (run, run.rpartition("-")[0])]
     if not found:
-        raise ConfigError(f"no run is called {name!r}; {nearest(name, runs)}", file=store.root)
+        short = {run.rpartition("-")[0] for run in runs}
+        raise ConfigError(f"no run is called {name!r}; {nearest(name, short)}", file=store.root)
     if len(found) > 1:
         raise ConfigError(f"{name!r} could be {' or '.join(found)}: give one of them", file=store.root)
     return runs[found[0]]

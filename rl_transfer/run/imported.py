@@ -4,8 +4,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rl_transfer import seeds
 from rl_transfer.errors import ConfigError
@@ -108,10 +110,14 @@ def _load(learner: Learner, knowledge: Knowledge, task: str) -> None:
 def _refuse_other_shapes(theirs: Networks, ours: Networks, task: str) -> None:
     for role, tensors in ours.items():
         for name in {**tensors, **theirs[role]}:
-            in_file, here = (None if side is None else side.shape for side in (theirs[role].get(name), tensors.get(name)))
+            in_file, here = _shape(theirs[role].get(name)), _shape(tensors.get(name))
             if in_file != here:
-                shapes = f"{in_file or 'is missing'} in the file, {here or 'is missing'} in an agent for {task}"
-                raise ConfigError(f"{role}/{name}: {shapes}: give the --env that it was trained on")
+                what = f"{role}/{name} {in_file} in the file, it {here} in an agent for {task}"
+                raise ConfigError(f"{what}: give the --env that it was trained on")
+
+
+def _shape(array: NDArray[Any] | None) -> str:
+    return "is missing" if array is None else f"has shape {array.shape}"
 
 
 def _refuse_other_statistics(theirs: Statistics, ours: Statistics, task: str) -> None:

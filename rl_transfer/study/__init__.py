@@ -32,7 +32,14 @@ from rl_transfer.study.learners import (
     LearnerConfig,
     PPOConfig,
 )
-from rl_transfer.study.load import LoadedPair, LoadedStudy, checked_name, load_study, parse_overrides
+from rl_transfer.study.load import (
+    LoadedPair,
+    LoadedStudy,
+    checked_name,
+    load_study,
+    parse_features,
+    parse_overrides,
+)
 from rl_transfer.study.mapping import ChannelsConfig, Entries, EntryConfig, KeyConfig, MappingConfig, ObservationConfig
 from rl_transfer.study.shipped import looks_like_path, shipped_names
 from rl_transfer.study.spec import ImportedFile, RunSpec, SourceSpec
@@ -80,6 +87,7 @@ __all__ = [
     "is_byte_image",
     "load_study",
     "looks_like_path",
+    "parse_features",
     "parse_overrides",
     "shipped_names",
 ]

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.study.base import safe_name
 from rl_transfer.study.config import PairConfig, StudyConfig
 from rl_transfer.study.draft import Draft, Place
+from rl_transfer.study.features import FeaturesConfig
 from rl_transfer.study.shipped import find_file
 from rl_transfer.study.yaml_file import dotted, parse_yaml, read_yaml, shown
 
@@ -55,6 +57,22 @@ def parse_overrides(texts: Iterable[str]) -> Overrides:
             where = ".".join(part for part in (dotted(tuple(key.split("."))), error.key) if part)
             raise ConfigError(error.message, file=_SET.file, key=where) from error
     return overrides
+
+
+def parse_features(text: str, place: object) -> FeaturesConfig:
+    """An architecture as a learner's ``features`` has it, in YAML.
+
+    Raises:
+        ConfigError: If it is none; names the place it came from.
+    """
+    value, _ = parse_yaml(text)
+    try:
+        found: FeaturesConfig = TypeAdapter(FeaturesConfig).validate_python(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(first["msg"].replace("Input should be", "must be"), file=place, key=key or None) from error
+    return found
 
 
 def load_study(text: str, overrides: Overrides | None = None) -> LoadedStudy:
@@ -105,7 +123,7 @@ def _load_pair(text: str, index: int, study: Draft) -> LoadedPair:
 
 def _refuse_contradiction(pair: Draft, config: PairConfig) -> None:
     if config.source_agent is None and config.budget.source is None:
-        raise pair.error(("budget", "source"), "is missing: say for how many steps sources train, or name a source_agent")
+        raise pair.error(("budget", "source"), "is missing: give the steps that sources train, or a source_agent")
     if config.source_agent is not None and config.source_learner is not None:
         what = "source_agent names an agent that is trained already: remove one of the two"
         raise pair.error(("source_learner",), what)

@@ -28,6 +28,7 @@ class ImportedFile(Frozen):
         statistics_sha256: Digest of the file of running statistics, where one was given.
         release: Stable-Baselines3's version that wrote it; None where the file does not say.
         backbone: Whether it is a vision backbone: only the role ``features`` has tensors, and nothing can play.
+        steps: Environment steps that it was trained for, as the file says.
         notes: What could not be taken over, or had to be assumed.
     """
 
@@ -36,6 +37,7 @@ class ImportedFile(Frozen):
     statistics_sha256: str | None = None
     release: str | None = None
     backbone: bool = False
+    steps: NonNegativeInt | None = None
     notes: Many[str] = ()
 
 

@@ -108,10 +108,6 @@ class IndexMap:
         """Weights on S inputs to those on T inputs that give the same sum as on :meth:`to_source`'s; NaN for none."""
         return self._taken(values, self.weight_T, np.nan)
 
-    def reciprocal(self) -> "IndexMap":
-        """The same indices with one divided by each scale."""
-        return IndexMap(self.source_size, self.index, tuple(1 / scale for scale in self.scale), self.averaged)
-
     def _taken(self, values: NDArray[Any], factor_T: NDArray[np.float64], missing: float) -> NDArray[np.float64]:
         assert values.shape[-1] == self.source_size, f"{values.shape} does not end in {self.source_size}"
         return np.where(self.known_T, values[..., self.index_T] * factor_T, missing)
@@ -183,8 +179,8 @@ class Part:
         if not self.is_image:
             flat: NDArray[np.float64] = change(values.reshape(-1)).reshape(self.target.shape or ())
             return flat
-        stored = values.shape != self.source.shape
-        images = _image_numbers(values[None], self.source, self.target, change, stored=stored)
+        # Learners don't normalise images of bytes, and have all others as the environment gives them.
+        images = _image_numbers(values[None], self.source, self.target, change, stored=False)
         return images.reshape(images.shape[1:])
 
 

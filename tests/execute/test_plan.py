@@ -9,6 +9,7 @@ import yaml
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.execute import plan_study
+from rl_transfer.store import Store
 from rl_transfer.study import load_study, parse_overrides, shipped_names
 from rl_transfer.tasks import evaluate, inspect_task
 
@@ -27,7 +28,7 @@ def planned(tmp_path, *overrides, study="quickstart", **pair):
     if pair:
         study = tmp_path / "mine.yaml"
         study.write_text(yaml.safe_dump(PAIR | pair))
-    return plan_study(load_study(str(study), parse_overrides(overrides)))
+    return plan_study(load_study(str(study), parse_overrides(overrides)), Store(tmp_path / "runs"))
 
 
 def refused(tmp_path, *overrides, **pair):

@@ -697,6 +697,11 @@ class TestTransitions:
         assert found.terminated_N.astype(int).tolist() == [0, 1, 0, 0]
         assert found.truncated_N.tolist() == [True, False, True, False]
 
+    def test_the_next_environment_s_first_transition_is_no_gap(self):
+        mapping = mapping_of({"action": [2, 0]}, *[(box(1), spaces.Discrete(count)) for count in (3, 2)])
+        stored = transitions(np.zeros((4, 1)), np.array([[0], [2], [1], [0]]), time=[0, 1, 0, 1])
+        assert not translate_transitions(stored, mapping).truncated_N.any()
+
     def test_stored_images_have_their_channels_first(self):
         done = spaces.Discrete(2)
         mapping = mapping_of({"observation": {"channels": [1, 0]}}, (image(8, 8, 2), done), (image(4, 4, 2), done))
@@ -744,6 +749,16 @@ class TestStatistics:
         assert found.keys() == {"b", "c"}
         assert found["b"].mean.tolist() == [2, 1]
         assert (found["c"].mean.tolist(), found["c"].var.tolist(), found["c"].count) == ([0], [1], 1e-4)
+
+    def test_images(self):
+        done = spaces.Discrete(2)
+        mapping = mapping_of(
+            {"observation": {"channels": [scaled(1, 2.0), None]}}, (box(4, 4, 2), done), (box(8, 8, 2), done)
+        )
+        old = Moments(np.full((4, 4, 2), [1.0, 6.0]), np.full((4, 4, 2), [2.0, 8.0]), 5.0)
+        found = translate_statistics(Statistics({"": old}), mapping).observation[""]
+        np.testing.assert_allclose(found.mean, np.full((8, 8, 2), [3.0, 0.0]))
+        np.testing.assert_allclose(found.var, np.full((8, 8, 2), [2.0, 1.0]))
 
     def test_equal_observations_or_none_at_all_leave_them_alone(self):
         done = spaces.Discrete(2)

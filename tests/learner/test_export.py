@@ -20,6 +20,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Moments, Statistics
 from rl_transfer.learner import LOSS_PATHS, actor_file
+from rl_transfer.learner.sb3.export import _LAYERS
 from rl_transfer.learner.sb3.regime import optimizers
 from rl_transfer.study import LEARNERS, TaskConfig
 
@@ -49,7 +50,6 @@ DEEDS = {
     "bits": spaces.MultiBinary(3),
     "box": spaces.Box(np.float32([-2, -0.5]), np.float32([3, 0.1])),
     "matrix": spaces.Box(-0.1, 0.3, (2, 2), np.float64),
-    "unbounded": spaces.Box(-np.inf, np.inf, (2,), np.float32),
 }
 
 
@@ -73,7 +73,8 @@ def look(space, generator):
     if isinstance(space, spaces.Box) and space.dtype != np.uint8 and space.high.max() > 1:
         return generator.normal(5, [1, 3, 9][: space.shape[-1]], space.shape).clip(-50, 50).astype(space.dtype)
     space.seed(int(generator.integers(2**31)))
-    return space.sample()
+    seen = space.sample()
+    return (seen * generator.random()).astype(space.dtype) if len(space.shape) == 3 else seen  # bright or dark
 
 
 if "Sights-v0" not in gymnasium.registry:
@@ -88,9 +89,25 @@ def observations(space, count, seed=7):
 
 def trained(algorithm, sight="vector", deed=None, **changes):
     deed = deed or ("box" if algorithm in CONTINUOUS else "choice")
-    agent = learner(tiny(algorithm, **changes), TaskConfig(id="Sights-v0", kwargs={"sight": sight, "deed": deed}))
+    config = tiny(algorithm, **{"net_arch": [32], "learning_rate": 0.001} | changes)
+    agent = learner(config, TaskConfig(id="Sights-v0", kwargs={"sight": sight, "deed": deed}))
     train(agent, 64)
+    spread(agent, observations(SIGHTS[sight], 100, seed=1))
     return agent
+
+
+def spread(agent, batch):
+    """Let the last layer's outputs vary around 0: the little that was learned is to do the same always."""
+    last = agent._model.policy.get_submodule(_LAYERS[agent.algorithm][-1])
+    layer = [part for part in last.modules() if isinstance(part, torch.nn.Linear)][-1]
+    outputs = []
+    hook = layer.register_forward_hook(lambda _, __, output: outputs.append(output))
+    agent.act(batch, deterministic=True)
+    hook.remove()
+    with torch.no_grad():
+        std = outputs[0].std(0).clamp(min=0.05)
+        layer.weight /= std[:, None]
+        layer.bias.sub_(outputs[0].mean(0)).div_(std)
 
 
 def onnx_actor(content):
@@ -144,7 +161,7 @@ def cases():
     for algorithm in ALGORITHMS:
         for sight in ("vector", "dict", "choice", "image"):
             for normalize in (True, False) if sight in ("vector", "dict") else (False,):
-                quick = (sight == "vector" and normalize) or algorithm in ("ppo", "sac")
+                quick = normalize and (sight == "vector" or algorithm == "ppo")
                 marks = () if quick else (pytest.mark.slow,)
                 yield pytest.param(algorithm, sight, normalize, marks=marks)
 
@@ -156,12 +173,13 @@ def test_files_act_as_the_learner_does(algorithm, sight, normalize):
     agent.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("algorithm", "sight", "deed", "changes"),
     [
         ("ppo", "doubles", "choices", {"normalize": True}),
-        ("a2c", "choices", "bits", {}),
-        ("trpo", "bits", "unbounded", {}),
+        ("a2c", "choices", "box", {}),
+        ("trpo", "bits", "bits", {}),
         ("ppo", "vector", "matrix", {"use_sde": True, "normalize": True}),
         ("ppo", "unit_image", "box", {"share_features_extractor": False}),
         ("sac", "vector", "box", {"use_sde": True, "normalize": True}),
@@ -296,11 +314,10 @@ def treated(algorithm, treatment):
     """A tiny agent, trained after something was done to it."""
     agent = learner(tiny(algorithm))
     role = LOSS_PATHS[algorithm]["value"][0]
-    if treatment == "freeze":
+    if treatment == "freeze and scale":
         agent.freeze([role], until=40, gradual=True)
-    elif treatment == "scale":
-        agent.scale_learning_rate({role: 0.1})
-    elif treatment == "keep_exploration":
+        agent.scale_learning_rate({LOSS_PATHS[algorithm]["value"][1]: 0.1})
+    else:
         agent.keep_exploration()
     train(agent, 64)
     return agent
@@ -309,7 +326,7 @@ def treated(algorithm, treatment):
 WALK_OBSERVATIONS = np.linspace(-2, 2, 80, dtype=np.float32).reshape(40, 2)
 
 
-@pytest.mark.parametrize("treatment", ["nothing", "freeze", "scale", "keep_exploration"])
+@pytest.mark.parametrize("treatment", ["freeze and scale", "keep exploration"])
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_librarys_own_load_reads_the_zip_and_goes_on_learning(tmp_path, algorithm, treatment):
     agent = treated(algorithm, treatment)
@@ -328,10 +345,11 @@ def test_the_librarys_own_load_reads_the_zip_and_goes_on_learning(tmp_path, algo
     env.close()
 
 
+@pytest.mark.slow
 def test_the_zips_need_nothing_of_this_project(tmp_path):
     expected = {}
     for algorithm in ALGORITHMS:
-        agent = treated(algorithm, "keep_exploration")
+        agent = treated(algorithm, "keep exploration")
         agent.save_agent(tmp_path / algorithm)
         expected[algorithm] = agent.act(WALK_OBSERVATIONS, deterministic=True).tolist()
         agent.close()

@@ -6,11 +6,24 @@ import re
 import numpy as np
 import pytest
 import torch
-from builders import BOX_WALK, WALK, as_bytes, dqn, flat, learner, ppo, tiny, train
+from builders import (
+    BOX_WALK,
+    as_bytes,
+    dqn,
+    failing,
+    flat,
+    learner,
+    ppo,
+    task_of,
+    tasks_of,
+    tiny,
+    train,
+)
 from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stable_baselines3 import DQN, PPO
+from sb3_contrib import QRDQN, TQC, TRPO
+from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 
 from rl_transfer.errors import ConfigError, DivergedError, EnvironmentFailedError, StoreError
 from rl_transfer.knowledge import ROLES
@@ -20,7 +33,49 @@ from rl_transfer.study import TaskConfig
 from rl_transfer.tasks import inspect_task
 
 ALGORITHMS = sorted(LOSS_PATHS)
-LIBRARY = {"ppo": PPO, "dqn": DQN}
+LIBRARY = {cls.__name__.lower(): cls for cls in (PPO, A2C, TRPO, DQN, QRDQN, SAC, TQC, TD3, DDPG)}
+TASKS = [
+    pytest.param(algorithm, task, id=f"{algorithm}-{'box' if task is BOX_WALK else 'discrete'}")
+    for algorithm in ALGORITHMS
+    for task in tasks_of(algorithm)
+]
+ON_POLICY = {
+    "policy_body/0.weight": "mlp_extractor.policy_net.0.weight",
+    "policy_head/weight": "action_net.weight",
+    "value_body/0.bias": "mlp_extractor.value_net.0.bias",
+    "value_head/bias": "value_net.bias",
+}
+STOCHASTIC_ACTOR = {
+    "policy_body/0.weight": "actor.latent_pi.0.weight",
+    "policy_head/weight": "actor.mu.weight",
+    "exploration/log_std.weight": "actor.log_std.weight",
+}
+DETERMINISTIC_ACTOR = {"policy_body/0.bias": "actor.mu.0.bias", "policy_head/weight": "actor.mu.2.weight"}
+CRITIC = {"value_body/qf0.0.weight": "critic.qf0.0.weight", "value_head/qf0.weight": "critic.qf0.2.weight"}
+SECOND_CRITIC = {"value_body/qf1.0.bias": "critic.qf1.0.bias", "value_head/qf1.bias": "critic.qf1.2.bias"}
+LAYERS = {
+    "ppo": ON_POLICY,
+    "a2c": ON_POLICY,
+    "trpo": ON_POLICY,
+    "dqn": {
+        "value_body/0.weight": "q_net.q_net.0.weight",
+        "value_head/weight": "q_net.q_net.2.weight",
+        "value_head/bias": "q_net.q_net.2.bias",
+    },
+    "qrdqn": {
+        "value_body/0.weight": "quantile_net.quantile_net.0.weight",
+        "value_head/bias": "quantile_net.quantile_net.2.bias",
+    },
+    "sac": STOCHASTIC_ACTOR | CRITIC | SECOND_CRITIC,
+    "tqc": STOCHASTIC_ACTOR | CRITIC | SECOND_CRITIC,
+    "td3": DETERMINISTIC_ACTOR | CRITIC | SECOND_CRITIC,
+    "ddpg": DETERMINISTIC_ACTOR | CRITIC,
+}
+"""By algorithm: names within the roles, and the library's names of the same tensors."""
+NO_PART_OF_THE_POLICY = {"sac": {"exploration/log_ent_coef"}, "tqc": {"exploration/log_ent_coef"}}
+FOLLOWING = {"dqn": ["q_net"], "qrdqn": ["quantile_net"], "sac": ["critic"], "tqc": ["critic"]}
+FOLLOWING |= {"td3": ["actor", "critic"], "ddpg": ["actor", "critic"]}
+"""By algorithm: the networks that a target network follows."""
 OBSERVATIONS = np.linspace(-2, 2, 40, dtype=np.float32).reshape(20, 2)
 
 
@@ -59,27 +114,17 @@ class TestRoles:
         assigned = assign_roles(agent.algorithm, state)
         assert assigned.keys() == state.keys()
         without = {name for name, place in assigned.items() if place is None}
-        assert all(re.match(r"q_net_target\.|(pi|vf)_features_extractor\.", name) for name in without)
-        places = [place for place in assigned.values() if place is not None]
-        assert len(places) == len(set(places)) == len(flat(agent.networks()))
+        targets = "|".join(FOLLOWING.get(agent.algorithm, ()))
+        assert all(re.match(rf"({targets})_target\.", name) for name in without)
+        places = [f"{role}/{name}" for role, name in filter(None, assigned.values())]
+        assert len(places) == len(set(places))
+        beside = NO_PART_OF_THE_POLICY.get(agent.algorithm, set())
+        assert flat(agent.networks()).keys() == set(places) | beside
 
     def test_the_roles_hold_the_tensors_of_the_layers_they_name(self, agent):
         state = {name: tensor.numpy() for name, tensor in agent._model.policy.state_dict().items()}
         networks = agent.networks()
-        expected = {
-            "ppo": {
-                "policy_body/0.weight": "mlp_extractor.policy_net.0.weight",
-                "policy_head/weight": "action_net.weight",
-                "value_body/0.bias": "mlp_extractor.value_net.0.bias",
-                "value_head/bias": "value_net.bias",
-            },
-            "dqn": {
-                "value_body/0.weight": "q_net.q_net.0.weight",
-                "value_head/weight": "q_net.q_net.2.weight",
-                "value_head/bias": "q_net.q_net.2.bias",
-            },
-        }[agent.algorithm]
-        for ours, theirs in expected.items():
+        for ours, theirs in LAYERS[agent.algorithm].items():
             assert np.array_equal(flat(networks)[ours], state[theirs]), ours
 
     def test_an_unknown_tensor_is_an_error_not_a_loss(self, algorithm):
@@ -123,10 +168,10 @@ class TestLoading:
         other.close()
 
     def test_part_of_a_role_changes_that_part_alone(self, agent):
-        head = agent.networks()["value_head"]["bias"] + 1
+        name, array = list(agent.networks()["value_head"].items())[-1]
         before = as_bytes(agent.networks())
-        agent.load_networks({"value_head": {"bias": head}})
-        assert changed(before, as_bytes(agent.networks())) == {"value_head/bias"}
+        agent.load_networks({"value_head": {name: array + 1}})
+        assert changed(before, as_bytes(agent.networks())) == {f"value_head/{name}"}
 
     def test_loading_is_by_name_with_box_actions(self):
         source, target = learner(ppo(), BOX_WALK, seed=4), learner(ppo(), BOX_WALK)
@@ -140,47 +185,50 @@ class TestLoading:
     @pytest.mark.parametrize(
         ("wrong", "says"),
         [
-            ({"value_head": {"weight": np.zeros((7, 7), np.float32)}}, r"value_head/weight .*\(7, 7\)"),
+            ({"value_head": {"WEIGHT": np.zeros((7, 7), np.float32)}}, r"value_head/\S*weight .*\(7, 7\)"),
             ({"value_head": {"wieght": np.zeros(1, np.float32)}}, "no tensor 'wieght'.*weight"),
             ({"features": {"weight": np.zeros(1, np.float32)}}, "features has no tensor.*none"),
         ],
     )
     def test_all_or_nothing(self, agent, wrong, says):
         before = as_bytes(agent.networks())
+        weight = next(name for name in agent.networks()["value_head"] if name.endswith("weight"))
+        wrong = {role: {name.replace("WEIGHT", weight): array for name, array in tensors.items()}
+                 for role, tensors in wrong.items()}  # fmt: skip
         good = {"value_body": {name: array + 1 for name, array in agent.networks()["value_body"].items()}}
         with pytest.raises(ConfigError, match=says):
             agent.load_networks(good | wrong)
         assert as_bytes(agent.networks()) == before
 
-    def test_target_networks_follow_every_load(self):
-        agent, other = learner(dqn()), learner(dqn(), seed=5)
+    @pytest.mark.parametrize("algorithm", FOLLOWING)
+    def test_target_networks_follow_every_load(self, algorithm):  # SB3.md 9
+        agent, other = learner(tiny(algorithm)), learner(tiny(algorithm), seed=5)
         agent.load_networks(other.networks())
-        policy = agent._model.policy
-        assert all(
-            torch.equal(ours, theirs)
-            for ours, theirs in zip(policy.q_net.parameters(), policy.q_net_target.parameters(), strict=True)
-        )
-        assert any(tensor.abs().sum() > 0 for tensor in policy.q_net_target.parameters())
+        for name in FOLLOWING[algorithm]:
+            ours, theirs = (getattr(agent._model.policy, one).state_dict() for one in (name, f"{name}_target"))
+            assert ours
+            assert all(torch.equal(ours[tensor], theirs[tensor]) for tensor in ours), name
+            source = getattr(other._model.policy, name).state_dict()
+            assert all(torch.equal(ours[tensor], source[tensor]) for tensor in ours), name
         agent.close()
         other.close()
 
     def test_the_optimizer_is_fresh_after_loading_a_trained_agent(self, agent):
         other = learner(tiny(agent.algorithm), seed=5)
         train(other, 128)
-        assert other._model.policy.optimizer.state_dict()["state"]
+        assert other.optimizer_state()
         agent.load_networks(other.networks())
-        assert agent._model.policy.optimizer.state_dict()["state"] == {}
+        assert agent.optimizer_state() == {}
         other.close()
 
 
 class TestFreezing:
-    def paths(self):
-        return [
-            (algorithm, role) for algorithm in ALGORITHMS for path in LOSS_PATHS[algorithm].values() for role in path
-        ]
-
-    def test_exactly_the_frozen_role_stays_every_other_tensor_moves(self):
-        for algorithm, role in self.paths():
+    def test_exactly_the_frozen_role_stays_every_other_tensor_moves(self, algorithm):
+        for role in (role for path in LOSS_PATHS[algorithm].values() for role in path):
+            if algorithm == "trpo" and role.startswith("policy"):
+                with pytest.raises(ConfigError, match=f"trpo's policy uses no optimizer, so {role} can't be frozen"):
+                    refuse_frozen_paths(algorithm, [role])
+                continue
             agent = learner(tiny(algorithm))
             agent.freeze([role])
             before = as_bytes(agent.networks())
@@ -190,12 +238,15 @@ class TestFreezing:
             assert changed(before, as_bytes(agent.networks())) == before.keys() - stays, (algorithm, role)
             agent.close()
 
-    def test_exploration_can_be_frozen(self):
-        agent = learner(ppo(), BOX_WALK)
+    @pytest.mark.parametrize("algorithm", ["ppo", "a2c", "sac", "tqc"])
+    def test_exploration_can_be_frozen(self, algorithm):
+        agent = learner(tiny(algorithm), BOX_WALK)
         agent.freeze(["exploration"])
         before = as_bytes(agent.networks())
-        train(agent, 64)
-        assert changed(before, as_bytes(agent.networks())) == before.keys() - {"exploration/log_std"}
+        train(agent, 128)
+        stays = {name for name in before if name.startswith("exploration/")}
+        assert stays
+        assert changed(before, as_bytes(agent.networks())) == before.keys() - stays
         agent.close()
 
     def test_freezing_nothing_changes_nothing(self, algorithm):
@@ -213,14 +264,13 @@ class TestFreezing:
         for loss, roles in LOSS_PATHS[algorithm].items():
             with pytest.raises(ConfigError, match=f"{loss} loss nothing to train"):
                 refuse_frozen_paths(algorithm, roles)
-            refuse_frozen_paths(algorithm, roles[:-1])
+            if (algorithm, loss) != ("trpo", "policy"):
+                refuse_frozen_paths(algorithm, roles[:-1])
 
 
 class TestIsolation:
-    @pytest.mark.parametrize("task", [WALK, BOX_WALK], ids=["discrete", "box"])
+    @pytest.mark.parametrize(("algorithm", "task"), TASKS)
     def test_acting_disturbs_no_generator(self, algorithm, task):
-        if task is BOX_WALK and algorithm == "dqn":
-            task = WALK
         agent = learner(tiny(algorithm), task)
         before = generator_states(agent)
         with agent.isolated(7):
@@ -330,11 +380,15 @@ class TestTraining:
 
     @pytest.mark.parametrize("deterministic", [False, True])
     def test_acting_on_outputs_that_are_not_finite_is_an_error(self, agent, deterministic):
-        huge = {
-            role: {name: np.full_like(array, 3e38) for name, array in agent.networks()[role].items()}
-            for role in ("policy_head", "value_head")
-        }
-        agent.load_networks(huge)
+        def huge(name, array):
+            # TD3's and DDPG's actor ends in a tanh, which makes 1 of infinity: there, infinity minus infinity.
+            signs = np.where(np.arange(array.size) % 2, -1, 1) if squashed and name == "weight" else np.ones(array.size)
+            return (3e38 * signs).reshape(array.shape).astype(array.dtype)
+
+        squashed = agent.algorithm in ("td3", "ddpg")
+        roles = ("policy_body", "policy_head", "value_head") if squashed else ("policy_head", "value_head")
+        networks = agent.networks()
+        agent.load_networks({role: {name: huge(name, array) for name, array in networks[role].items()} for role in roles})
         agent.refuse_divergence()
         with pytest.raises(DivergedError, match=r"outputs are no longer finite at step 0$"), agent.isolated(1):
             agent.act(OBSERVATIONS, deterministic=deterministic)
@@ -345,7 +399,7 @@ class TestTraining:
 
     @pytest.mark.parametrize("how", ["raise", "nan observation", "nan reward", "no reward", "no observation"])
     def test_a_failing_environment_is_an_error_that_says_what(self, algorithm, how):
-        agent = learner(tiny(algorithm), TaskConfig(id="probes:Fails-v0", kwargs={"at": 20, "how": how}))
+        agent = learner(tiny(algorithm), failing(tiny(algorithm), at=20, how=how))
         with pytest.raises(EnvironmentFailedError, match="step"):
             train(agent, 128)
         agent.close()
@@ -427,28 +481,26 @@ class TestSchedules:
 
 
 class TestState:
-    def resumed(self, agent, folder, config, task=WALK):
+    def resumed(self, folder, config, task):
         fresh = learner(config, task, seed=77)
         fresh.load_state(folder, 1)
         return fresh
 
-    @pytest.mark.parametrize("task", [WALK, BOX_WALK], ids=["discrete", "box"])
+    @pytest.mark.parametrize(("algorithm", "task"), TASKS)
     def test_a_round_trip_is_exact(self, algorithm, task, tmp_path):
-        if task is BOX_WALK and algorithm == "dqn":
-            task = TaskConfig(id="probes:Walk-v0", kwargs={"quits": 0.3})
         config = tiny(algorithm)
         agent = learner(config, task)
         agent.save_state(tmp_path, 0)
         train(agent, 320, horizon=640)
         agent.save_state(tmp_path, 1)
-        fresh = self.resumed(agent, tmp_path, config, task)
+        fresh = self.resumed(tmp_path, config, task)
         assert as_bytes(fresh.networks()) == as_bytes(agent.networks())
         assert (fresh.meter.steps, fresh.gradient_steps) == (320, agent.gradient_steps)
         ours, theirs = (one._model.policy.state_dict() for one in (fresh, agent))
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)  # target networks too
-        ours, theirs = (one._model.policy.optimizer.state_dict()["state"] for one in (fresh, agent))
+        ours, theirs = (one.optimizer_state() for one in (fresh, agent))
         assert ours.keys() == theirs.keys() != set()
-        assert all(torch.equal(ours[k][name], theirs[k][name]) for k in theirs for name in theirs[k])
+        assert all(ours[k][name].tobytes() == theirs[k][name].tobytes() for k in theirs for name in theirs[k])
         if (kept := agent.experience()) is not None:
             again = fresh.experience()
             for name in vars(kept):
@@ -466,7 +518,7 @@ class TestState:
         agent.close()
         results = []
         for _ in range(2):
-            fresh = self.resumed(agent, tmp_path, config)
+            fresh = self.resumed(tmp_path, config, task_of(config))
             train(fresh, 256, seed=2)
             fresh.close()
             results.append(as_bytes(fresh.networks()))
@@ -542,13 +594,21 @@ class TestSpaces:
             refuse_unsuitable_spaces(dqn(), facts.observation_space, facts.action_space)
         refuse_unsuitable_spaces(ppo(), facts.observation_space, facts.action_space)
 
-    @pytest.mark.parametrize("what", ["actions", "observations"])
-    def test_spaces_that_do_not_count_from_0_are_refused(self, algorithm, what):
+    def test_spaces_that_do_not_count_from_0_are_refused(self, algorithm):
         # Stable-Baselines3 takes them, and then acts outside them.
         shifted, plain = spaces.Discrete(2, start=1), spaces.Discrete(2)
+        actions = inspect_task(task_of(tiny(algorithm))).action_space
         with pytest.raises(ConfigError, match="counts from 0"):
-            refuse_unsuitable_spaces(tiny(algorithm), *((plain, shifted) if what == "actions" else (shifted, plain)))
-        refuse_unsuitable_spaces(tiny(algorithm), plain, plain)
+            refuse_unsuitable_spaces(tiny(algorithm), shifted, actions)
+        if isinstance(actions, spaces.Discrete):
+            with pytest.raises(ConfigError, match="counts from 0"):
+                refuse_unsuitable_spaces(tiny(algorithm), plain, shifted)
+        refuse_unsuitable_spaces(tiny(algorithm), plain, actions)
+
+    @pytest.mark.parametrize("algorithm", ["sac", "tqc", "td3", "ddpg"])
+    def test_discrete_actions_are_refused_where_the_actor_has_none(self, algorithm):
+        with pytest.raises(ConfigError, match=rf"{algorithm} can't act in Discrete.*ppo"):
+            refuse_unsuitable_spaces(tiny(algorithm), spaces.Discrete(2), spaces.Discrete(2))
 
 
 @settings(max_examples=8, deadline=None)

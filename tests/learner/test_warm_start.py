@@ -1,5 +1,6 @@
 """Starting one's own model from another: models, zips of any origin, stored runs."""
 
+import base64
 import io
 import json
 import os
@@ -11,8 +12,9 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from builders import carry_out, dqn, ppo, source_spec
-from stable_baselines3 import A2C, DQN, PPO
+from builders import TINY, carry_out, dqn, source_spec, task_of, tiny
+from sb3_contrib import ARS, QRDQN, TQC, TRPO, CrossQ, RecurrentPPO
+from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 from stable_baselines3.common.torch_layers import FlattenExtractor
 
 import rl_transfer
@@ -20,7 +22,8 @@ from rl_transfer.errors import ConfigError, StoreError
 
 ZOO = Path(__file__).parents[3] / "shared" / "zoo"
 needs_zoo = pytest.mark.skipif(not ZOO.is_dir(), reason=f"the agents that other people trained are not in {ZOO}")
-CLASSES = {"ppo": PPO, "dqn": DQN}
+CLASSES = {cls.__name__.lower(): cls for cls in (PPO, A2C, TRPO, DQN, QRDQN, SAC, TQC, TD3, DDPG)}
+REPLAY = (DQN, QRDQN, SAC, TQC, TD3, DDPG)
 
 
 class Payload:
@@ -33,24 +36,32 @@ class Payload:
         return os.mkdir, (self.path,)
 
 
-def model(cls=PPO, env="probes:Walk-v0", seed=0, **more):
+def walk(cls=PPO):
+    """The walk with actions that the algorithm can take."""
+    kwargs = task_of(tiny(cls.__name__.lower())).kwargs if cls.__name__.lower() in TINY else {}
+    return gymnasium.make("probes:Walk-v0", disable_env_checker=True, **kwargs)
+
+
+def model(cls=PPO, seed=0, **more):
     policy = {"net_arch": [8], "activation_fn": torch.nn.Tanh}
-    if cls is PPO:
+    if cls in (PPO, TRPO):
         more = {"n_steps": 16, "batch_size": 16} | more
-    if cls is DQN:
-        more = {"learning_starts": 0, "buffer_size": 100} | more
-    return cls(
-        "MlpPolicy",
-        gymnasium.make(env, disable_env_checker=True),
-        policy_kwargs=policy,
-        seed=seed,
-        device="cpu",
-        **more,
-    )
+    if cls in REPLAY:
+        more = {"learning_starts": 0, "buffer_size": 100, "train_freq": 4, "batch_size": 8} | more
+    return cls("MlpPolicy", walk(cls), policy_kwargs=policy, seed=seed, device="cpu", **more)
 
 
 def state(model):
-    return {name: tensor.numpy().tobytes() for name, tensor in model.policy.state_dict().items()}
+    """All tensors byte for byte, SAC's entropy coefficient included."""
+    tensors = dict(model.policy.state_dict())
+    if getattr(model, "log_ent_coef", None) is not None:
+        tensors["log_ent_coef"] = model.log_ent_coef.detach()
+    return {name: tensor.numpy().tobytes() for name, tensor in tensors.items()}
+
+
+def online(model):
+    """Those of the networks that learn."""
+    return {name: content for name, content in state(model).items() if "_target." not in name}
 
 
 def with_member(path, members):
@@ -85,22 +96,24 @@ class TestSources:
         assert state(ours) == state(theirs)
 
     def test_from_a_stored_run(self, cls, tmp_path):
-        config = {PPO: ppo(), DQN: dqn()}[cls]
-        folder = carry_out(source_spec(config), tmp_path)
+        folder = carry_out(source_spec(tiny(cls.__name__.lower())), tmp_path)
         ours = model(cls)
+        if cls in (QRDQN, TQC):
+            ours = cls("MlpPolicy", walk(cls), policy_kwargs={"net_arch": [8], "n_quantiles": 5}, buffer_size=9)
         rl_transfer.warm_start(ours, folder)
-        theirs = state(cls.load(folder / "agent" / "model.zip", device="cpu"))  # its targets lag behind
-        assert {n: t for n, t in state(ours).items() if "target" not in n} == {
-            n: t for n, t in theirs.items() if "target" not in n
-        }
+        theirs = cls.load(folder / "agent" / "model.zip", device="cpu")
+        if cls in (SAC, TQC):  # the library's own load leaves it at its first value
+            theirs.log_ent_coef.data[:] = ours.log_ent_coef.data
+        assert online(ours) == online(theirs)  # its targets lag behind
 
-    def test_the_target_network_follows(self):
-        ours = model(DQN)
-        rl_transfer.warm_start(ours, model(DQN, seed=1))
-        tensors = ours.policy.state_dict()
-        assert all(
-            torch.equal(tensors[n], tensors[n.replace("q_net", "q_net_target", 1)]) for n in tensors if n[5] == "."
-        )
+    @pytest.mark.parametrize("cls", REPLAY)
+    def test_the_target_network_follows(self, cls):
+        ours, theirs = model(cls), model(cls, seed=1).learn(32)
+        rl_transfer.warm_start(ours, theirs)
+        found = state(ours)
+        targets = [name for name in found if "_target." in name]
+        assert targets
+        assert all(found[name] == found[name.replace("_target.", ".")] for name in targets)
 
     def test_it_goes_on_learning(self, cls):
         ours = model(cls)
@@ -119,13 +132,14 @@ class TestRoles:
             assert content == (source if "policy_net" in name else before)[name], name
         assert {(fate.role, fate.fate) for fate in fates} == {
             ("policy_body", "copied"),
-            *((role, "initial") for role in ("policy_head", "value_body", "value_head")),
+            *((role, "reinitialised") for role in ("policy_head", "value_body", "value_head")),
         }
 
     def test_frozen_roles_stay_through_learning(self):
         ours, theirs = model(), model(seed=1)
         fates = rl_transfer.warm_start(ours, theirs, freeze=["policy_body", "value_head"])
-        assert {fate.role for fate in fates if fate.frozen} == {"policy_body", "value_head"}
+        assert {fate.role for fate in fates if fate.frozen == "for ever"} == {"policy_body", "value_head"}
+        assert {fate.frozen for fate in fates} == {"for ever", "no"}
         before = state(ours)
         ours.learn(64)
         stays = {name for name, content in state(ours).items() if content == before[name]}
@@ -135,7 +149,7 @@ class TestRoles:
     def test_an_unknown_role_names_the_nearest(self, argument):
         ours = model()
         before = state(ours)
-        with pytest.raises(ConfigError, match="no role is called 'policy_bdy'; did you mean 'policy_body'"):
+        with pytest.raises(ConfigError, match="'policy_bdy' is not known; did you mean 'policy_body'"):
             rl_transfer.warm_start(ours, model(seed=1), **{argument: ["policy_bdy"]})
         assert state(ours) == before
 
@@ -198,15 +212,30 @@ class TestRefusals:
     def test_freezing_all_that_a_loss_trains(self):
         self.refused(model(), model(seed=1), "nothing to train", freeze=["policy_body", "policy_head"])
 
-    def test_another_algorithm(self, tmp_path):
-        self.refused(model(), model(DQN), "DQN.*PPO")
-        model(DQN).save(tmp_path / "dqn.zip")
+    def test_an_algorithm_that_shares_no_role(self, tmp_path):
+        # A Q-network has a value for each action, and no policy.
+        other = DQN("MlpPolicy", walk(), policy_kwargs={"net_arch": [4]}, buffer_size=10, device="cpu")
+        self.refused(model(), other, r"no role of the source fits the target: .*policy_body has the tensors none")
+        other.save(tmp_path / "dqn.zip")
+        self.refused(model(), tmp_path / "dqn.zip", "no role of the source fits", source_algorithm="dqn")
         self.refused(model(), tmp_path / "dqn.zip", "no ppo agent of a layout known")
-        self.refused(model(), carry_out(source_spec(dqn()), tmp_path), "policy_body has the tensors none")
+        folder = carry_out(source_spec(dqn(net_arch=[4])), tmp_path)
+        self.refused(model(), folder, "no role of the source fits the target")
 
-    def test_an_algorithm_without_roles(self):
-        a2c = A2C("MlpPolicy", gymnasium.make("probes:Walk-v0", disable_env_checker=True), device="cpu")
-        self.refused(a2c, model(), "no roles are known for A2C; known: ppo, dqn")
+    @pytest.mark.parametrize("cls", [ARS, CrossQ, RecurrentPPO])
+    def test_an_algorithm_without_roles(self, cls):
+        policy = "MlpLstmPolicy" if cls is RecurrentPPO else "MlpPolicy"
+        env = walk(SAC) if cls is CrossQ else walk()
+        unknown = cls(policy, env, device="cpu")
+        says = f"no roles are known for {cls.__name__}; known: ppo, a2c, trpo, dqn, qrdqn, sac, tqc, td3, ddpg"
+        self.refused(unknown, model(), says)
+        self.refused(model(), unknown, says)
+
+    def test_a_class_of_one_s_own_is_not_taken_for_the_library_s(self):
+        class Mine(PPO):
+            pass
+
+        self.refused(model(Mine), model(), "no roles are known for Mine")
 
     def test_another_shape(self):
         other = PPO("MlpPolicy", model().env, policy_kwargs={"net_arch": [4]}, n_steps=16, batch_size=16, device="cpu")
@@ -219,7 +248,7 @@ class TestRefusals:
             broken.policy.value_net.bias.fill_(value)
         broken.save(tmp_path / "broken.zip")
         self.refused(model(), broken, "value_head/bias.*NaN")
-        self.refused(model(), tmp_path / "broken.zip", "value_head/bias.*NaN")
+        self.refused(model(), tmp_path / "broken.zip", r"broken\.zip: .*'value_net\.bias' holds NaN")
 
     def test_two_feature_extractors(self, tmp_path):
         class Layered(FlattenExtractor):
@@ -242,10 +271,17 @@ class TestRefusals:
 
         made(shared=False).save(tmp_path / "two.zip")
         made(shared=True).save(tmp_path / "one.zip")
-        self.refused(made(shared=True), made(shared=False), "feature extractors of their own")
-        self.refused(made(shared=True), tmp_path / "two.zip", "feature extractors of their own")
-        ours = made(shared=True)
-        assert any(fate.role == "features" for fate in rl_transfer.warm_start(ours, tmp_path / "one.zip"))
+        says = r"features has the tensors policy\.layer\.weight.*value\.layer\.bias, the target's layer\.weight"
+        self.refused(made(shared=True), made(shared=False), says)
+        self.refused(made(shared=True), tmp_path / "two.zip", says)
+        for shared, name in ((True, "one.zip"), (False, "two.zip")):
+            ours = made(shared=shared)
+            fates = rl_transfer.warm_start(ours, tmp_path / name)
+            tensors = [fate.tensor for fate in fates if fate.role == "features"]
+            expected = ["layer.weight", "layer.bias"]
+            both = [f"{part}.{tensor}" for part in ("policy", "value") for tensor in expected]
+            assert tensors == (expected if shared else both)
+            assert state(ours) == state(PPO.load(tmp_path / name, device="cpu"))
 
     @pytest.mark.parametrize(
         "what", ["missing", "empty", "text", "no policy", "truncated", "list", "nothing in it", "bare"]
@@ -273,7 +309,7 @@ class TestRefusals:
         self.refused(model(cls), path, "their.zip")
 
     def test_a_folder_that_is_no_run(self, tmp_path):
-        self.refused(model(), tmp_path, r"networks\.safetensors", error=(ConfigError, StoreError))
+        self.refused(model(), tmp_path, r"(spec\.json|networks\.safetensors)", error=(ConfigError, StoreError))
 
     def test_damage_anywhere_in_a_zip(self, tmp_path):
         ours, path = model(), tmp_path / "their.zip"
@@ -293,16 +329,22 @@ class TestRefusals:
 # Torch remarks on the protocol of the hostile pickle before it refuses it.
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")
 class TestHostileFiles:
+    @pytest.mark.parametrize("cls", [PPO, SAC])
     def test_nothing_in_a_file_is_executed(self, cls, tmp_path):
         theirs, path, trap = model(cls, seed=1), tmp_path / "their.zip", tmp_path / "executed"
-        data = {"policy_class": {":type:": "x", ":serialized:": pickle.dumps(Payload(trap)).hex()}}
         bait = pickle.dumps(Payload(trap))
-        with_member(
-            path, {"data": json.dumps(data).encode(), "policy.pth": dict(theirs.policy.state_dict()), "x.pkl": bait}
-        )
+        settings = {"policy_class": {":type:": "x", ":serialized:": base64.b64encode(bait).decode()}}
+        good = {"policy.pth": dict(theirs.policy.state_dict())}
+        if cls is SAC:
+            good["pytorch_variables.pth"] = {"log_ent_coef": theirs.log_ent_coef.detach()}
+        with_member(path, good | {"data": b"{}"})
         ours = model(cls)
-        rl_transfer.warm_start(ours, path)  # the tensors are fine, the rest is not looked at
+        rl_transfer.warm_start(ours, path)  # the tensors are fine
         assert state(ours) == state(theirs)
+        for member in ({"data": json.dumps(settings).encode()}, {"data": b"{}", "x.pkl": bait}):
+            with_member(path, good | member)
+            with pytest.raises(ConfigError, match=r"their\.zip"):
+                rl_transfer.warm_start(model(cls), path)
         for hostile in (bait, {"weight": Payload(trap)}, Payload(trap)):
             with_member(path, {"data": b"{}", "policy.pth": hostile})
             before = state(ours)

@@ -2,11 +2,13 @@
 
 import re
 from dataclasses import fields
+from typing import get_args
 
 import pytest
 from builders import TINY, arm_spec, carry_out, folder_of, outputs, run_spec, source_spec, tiny
 
 from rl_transfer.errors import ConfigError
+from rl_transfer.knowledge import KnowledgeKind
 from rl_transfer.learner import LOSS_PATHS
 from rl_transfer.methods import Method, build_methods, method_class, method_names
 from rl_transfer.run.protocol import Run
@@ -17,12 +19,14 @@ ZERO = {
     "fine_tune": [{"roles": []}],
     "replay": [{"transitions": 0}],
 }
+NO_STRENGTH = {"feature_extraction", "random_features"}
+"""Methods without settings: they are on or off."""
 STRONG = {
     # Settings with which it must change something, where its defaults need more than a tiny source has.
 }
 METHODS = method_names()
 PAIRS = [(name, algorithm) for name in METHODS for algorithm in method_class(name).algorithms]
-ZEROS = [(name, algorithm, index) for name, algorithm in PAIRS for index in range(len(ZERO.get(name, [None])))]
+ZEROS = [(name, algorithm, index) for name, algorithm in PAIRS for index in range(len(ZERO.get(name, [])))]
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +62,17 @@ class TestEveryMethod:
 
     def test_it_names_its_needs_and_algorithms(self, name):
         cls = method_class(name)
-        assert cls.needs
+        assert cls.needs <= set(get_args(KnowledgeKind))
         assert set(cls.algorithms) <= set(LOSS_PATHS)
         assert cls.algorithms
         assert set(cls.algorithms) <= set(TINY), "give the algorithm a tiny configuration in builders.py"
 
     def test_a_misspelt_setting_names_the_nearest(self, name):
+        if not fields(method_class(name)):
+            with pytest.raises(ConfigError, match=f"{name} has no setting 'strength'") as caught:
+                build_methods([Named(name=name, settings={"strength": 1})], method_class(name).algorithms[0])
+            assert caught.value.key == f"0.{name}.strength"
+            return
         setting = fields(method_class(name))[0].name
         wrong = setting[:-1] + "_" + setting[-1]
         with pytest.raises(ConfigError, match=f"no setting '{wrong}'; did you mean '{setting}'") as caught:
@@ -71,13 +80,15 @@ class TestEveryMethod:
         assert caught.value.key == f"0.{name}.{wrong}"
 
     def test_a_setting_of_a_wrong_type_is_named(self, name):
-        setting = fields(method_class(name))[0].name
-        with pytest.raises(ConfigError) as caught:
-            build_methods([Named(name=name, settings={setting: {"a": "mapping"}})], method_class(name).algorithms[0])
-        assert caught.value.key == f"0.{name}.{setting}"
+        for field in fields(method_class(name)):
+            settings = {field.name: ["a", {"list": 1}]}
+            with pytest.raises(ConfigError) as caught:
+                build_methods([Named(name=name, settings=settings)], method_class(name).algorithms[0])
+            assert caught.value.key.startswith(f"0.{name}.{field.name}")
 
     def test_it_has_settings_of_zero_strength(self, name):
-        assert ZERO.get(name), f"say in ZERO with which settings {name} changes nothing"
+        assert bool(ZERO.get(name)) != (name in NO_STRENGTH), f"say in ZERO with which settings {name} changes nothing"
+        assert (name in NO_STRENGTH) == (not fields(method_class(name)))
 
     def test_it_is_refused_for_other_algorithms_before_training(self, name, tmp_path):
         for algorithm in set(LOSS_PATHS) - set(method_class(name).algorithms):
@@ -91,6 +102,12 @@ class TestEveryMethodWithEveryAlgorithm:
     def test_it_runs_changes_something_and_its_placebo_something_else(self, name, algorithm, finished, tmp_path):
         source, scratch = finished[algorithm]
         method = (name, STRONG.get(name, {}))
+        if not method_class(name).needs:  # nothing of a source, so no placebo
+            spec = run_spec(tiny(algorithm)).model_copy(update={"methods": (Named(name=name),)})
+            arm = carry_out(spec, tmp_path)
+            assert outputs(arm)["networks.safetensors"] != outputs(scratch)["networks.safetensors"]
+            assert not (arm / "transfer.csv").exists()
+            return
         arm = carry_out(arm_spec(run_spec(tiny(algorithm)), source, method), tmp_path, source)
         placebo = carry_out(arm_spec(run_spec(tiny(algorithm)), source, method, scrambled=True), tmp_path, source)
         results = [outputs(folder)["networks.safetensors"] for folder in (arm, placebo, scratch)]

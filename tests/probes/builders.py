@@ -68,6 +68,19 @@ def task_of(config: LearnerConfig) -> TaskConfig:
     return BOX_WALK if config.off_policy and "policy" in config.parts else WALK
 
 
+def tasks_of(algorithm: str) -> list[TaskConfig]:
+    """The walks, with discrete and with Box actions, that an algorithm can learn."""
+    cls = LEARNERS[algorithm]
+    if not cls.off_policy:
+        return [WALK, BOX_WALK]
+    return [task_of(tiny(algorithm))]
+
+
+def failing(config: LearnerConfig, **kwargs: Any) -> TaskConfig:
+    """The walk that fails, with actions that the algorithm can take."""
+    return TaskConfig(id="probes:Fails-v0", kwargs=task_of(config).kwargs | kwargs)
+
+
 def learner(config: LearnerConfig, task: TaskConfig | None = None, *, seed: int = 0, **more: Any) -> Learner:
     """A learner on charged environments."""
     meter, task = Meter(), task or task_of(config)

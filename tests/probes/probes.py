@@ -138,10 +138,11 @@ class Fails(Walk):
     Args:
         at: The step, from 1; 0 fails in the first reset.
         how: What happens then.
+        continuous: Box actions.
     """
 
-    def __init__(self, at: int = 5, how: str = "raise") -> None:
-        super().__init__(quits=0.0)
+    def __init__(self, at: int = 5, how: str = "raise", continuous: bool = False) -> None:
+        super().__init__(quits=0.0, continuous=continuous)
         self.at, self.how = at, how
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:

@@ -186,8 +186,17 @@ def test_a_shared_checkpoint_is_said(build):
         if "source_path" in run:
             run["source_path"] = "runs/cartpole_reversed/source/seed0"
     path.write_text(json.dumps(study))
-    text = write_html(store, write_results(store, "quick")).read_text()
-    assert text.count("conditional on this checkpoint") == 2
+    results = write_results(store, "quick")
+    text = write_html(store, results).read_text()
+    warnings = re.findall(r"all runs of (\S+) start from one source run\. Its verdicts are conditional on this", text)
+    assert warnings == ["fine_tune", "fine_tune.placebo"]
+    assert [comparison.conditional for comparison in results.comparisons] == [False] * 3 + [True] * 3
+    for comparison in results.comparisons:
+        assert comparison.text.endswith("; conditional on this checkpoint.") == comparison.conditional
+    words = {pair: results.words[pair]["fine_tune"] for pair in results.words}
+    assert words["cartpole_reversed"].endswith("; conditional on this checkpoint")
+    assert "conditional" not in words["cartpole_heavy_pole"]
+    assert text.count("conditional on this checkpoint: all runs of the arm start from one source agent") == 1
 
 
 def test_many_arms_and_one_pair(build):

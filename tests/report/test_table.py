@@ -52,6 +52,15 @@ def test_a_changed_curve_changes_the_row(build):
     assert difference not in printed(after)
 
 
+def test_a_verdict_from_one_source_agent_is_conditional(build):
+    _, results = build()
+    comparisons = tuple(replace(comparison, conditional=True) for comparison in results.comparisons[:3])
+    table = printed(replace(results, comparisons=comparisons))
+    assert table.count("(conditional)") == 3
+    explained = "conditional: conditional on this checkpoint: all runs of the arm start from one source agent."
+    assert explained in " ".join(table.split())
+
+
 def test_missing_runs_are_said(build):
     _, results = build(left_out=("cartpole_reversed/fine_tune.placebo/seed3",))
     text = printed(results)

@@ -151,12 +151,15 @@ class TestFineTuning:
         folder = carry_out(spec, tmp_path, source)
         rows = list(csv.DictReader((folder / "transfer.csv").read_text().splitlines()))
         tensors = flat(agent(folder))
+        beside = ["random start steps", "epsilon schedule"] if config.off_policy else []  # exploration, in no tensor
+        assert [row["tensor"] for row in rows if not row["to_shape"]] == beside
+        rows = [row for row in rows if row["to_shape"]]
         assert sorted(f"{row['role']}/{row['tensor']}" for row in rows) == sorted(tensors)
         for row in rows:
             shape = "x".join(map(str, tensors[f"{row['role']}/{row['tensor']}"].shape))
             assert row["from_shape"] == row["to_shape"] == shape
-            assert row["fate"] == ("copied" if row["role"] in roles else "initial")
-            assert row["frozen"] == ("yes" if row["role"] in roles[:1] else "no")
+            assert row["fate"] == ("copied" if row["role"] in roles else "reinitialised")
+            assert row["frozen"] == ("for ever" if row["role"] in roles[:1] else "no")
             assert row["why"]
 
     def test_what_is_dropped_is_listed_too(self, tmp_path):

@@ -19,7 +19,7 @@ from builders import (
 )
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from rl_transfer.knowledge import Transitions, read_networks
+from rl_transfer.knowledge import ROLES, Transitions, read_networks
 from rl_transfer.run.protocol import Run
 from rl_transfer.study import TaskConfig
 
@@ -197,7 +197,9 @@ class TestNothingCarried:
     def test_its_own_fresh_weights_change_nothing(self, config, tmp_path):
         scratch = outputs(carry_out(run_spec(config), tmp_path))
         source = self.fresh_source(tmp_path, config)
-        arm = outputs(carry_out(arm_spec(run_spec(config), source, "fine_tune"), tmp_path, source))
+        # Exploration is no weight: carried, an off-policy learner would explore as one that has learned already.
+        method = ("fine_tune", {"roles": [role for role in ROLES if role != "exploration"]})
+        arm = outputs(carry_out(arm_spec(run_spec(config), source, method), tmp_path, source))
         for name in ("curve.csv", "networks.safetensors", "status.json", "costs"):
             if name == "costs":
                 arm[name] = {**arm[name], "evaluation_steps": scratch[name]["evaluation_steps"]}  # retention

@@ -1,6 +1,7 @@
 """One Stable-Baselines3 model as a learner: training in exact segments, checkpoints, isolated acting."""
 
 import io
+import pickle
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,8 +24,9 @@ from rl_transfer.knowledge import Transitions
 from rl_transfer.learner.interface import EnvFactory, Learner, Watch
 from rl_transfer.learner.sb3 import networks, normalization, optimizer_state, replay
 from rl_transfer.learner.sb3.build import build_model
+from rl_transfer.learner.sb3.features import is_plain
 from rl_transfer.learner.sb3.recipient import SB3Recipient
-from rl_transfer.store import write_bytes
+from rl_transfer.store import write_bytes, write_json
 from rl_transfer.study import LearnerConfig
 from rl_transfer.tasks import Meter
 
@@ -210,10 +212,30 @@ class SB3Learner(SB3Recipient, Learner):
         self._rows_added = self._rows_saved = state["rows_added"]
 
     def save_agent(self, folder: Path) -> None:
-        """Write ``model.zip``, which the library's own ``load`` reads."""
+        """Write ``model.zip``, which the library's own ``load`` reads, and ``agent.json``, which says what it needs.
+
+        Running statistics go beside it as ``vecnormalize.pkl``, for the library's ``VecNormalize.load``.
+        """
         buffer = io.BytesIO()
         self._model.save(buffer)
         write_bytes(folder / "model.zip", buffer.getvalue())
+        if self._normalizer is not None:
+            write_bytes(folder / "vecnormalize.pkl", pickle.dumps(self._normalizer))
+        spaces = {"observation_space": self._env.observation_space, "action_space": self._env.action_space}
+        plain = is_plain(self._config.features, self._env.observation_space)
+        write_json(
+            folder / "agent.json",
+            {
+                "algorithm": self.algorithm,
+                "class": f"{type(self._model).__module__}.{type(self._model).__name__}",
+                **{name: str(space) for name, space in spaces.items()},
+                "learner": self._config.model_dump(mode="json"),
+                "normalized": self._normalizer is not None,
+                "plain": plain,
+                "load": f"{type(self._model).__name__}.load('model.zip')"
+                + ("" if plain else "; needs rl_transfer installed: the feature extractor is its own"),
+            },
+        )
 
     def record(self, tag: str, value: float, step: int) -> None:
         """Add a number to the TensorBoard log."""

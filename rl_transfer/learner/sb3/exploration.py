@@ -14,12 +14,12 @@ def keep_exploration(model: BaseAlgorithm) -> None:
     """
     if not isinstance(model, OffPolicyAlgorithm):
         return
-    if hasattr(model, "exploration_final_eps"):
-        model.exploration_schedule = ConstantSchedule(model.exploration_final_eps)
-        model.exploration_rate = model.exploration_final_eps
+    final: float | None = getattr(model, "exploration_final_eps", None)
+    if final is not None:
+        model.__dict__ |= {"exploration_schedule": ConstantSchedule(final), "exploration_rate": final}
     cls = type(model)
 
     def sample_action(self: OffPolicyAlgorithm, _: int, *arguments: Any, **named: Any) -> Any:
         return cls._sample_action(self, 0, *arguments, **named)
 
-    model.__class__ = type(cls.__name__, (cls,), {"_sample_action": sample_action})
+    model.__class__ = type(cls.__name__, (cls,), {"__module__": cls.__module__, "_sample_action": sample_action})

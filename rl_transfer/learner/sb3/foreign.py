@@ -1,4 +1,4 @@
-"""Agents that strangers trained with Stable-Baselines3: tensors to roles, shapes and plain settings to configuration."""
+"""Agents that strangers trained with Stable-Baselines3: tensors to roles, shapes and settings to configuration."""
 
 import hashlib
 import re
@@ -49,8 +49,10 @@ def read_agent(path: Path, algorithm: str, observation_space: Space[Any], action
     except ConfigError as error:
         raise ConfigError(error.message, file=path) from error
     except ValidationError as error:
-        raise ConfigError(f"has networks of sizes that no {algorithm} agent has: use another file", file=path) from error
-    return ForeignAgent(learner, networks, file.sha256, file.release, tuple(reader.notes()))
+        raise ConfigError(f"has networks of sizes that no {algorithm} agent has: use another", file=path) from error
+    steps = file.settings.get("num_timesteps")
+    steps = steps if type(steps) is int and steps >= 0 else None
+    return ForeignAgent(learner, networks, file.sha256, file.release, steps, tuple(reader.notes()))
 
 
 def read_backbone(path: Path, features: FeaturesConfig, observation_space: Space[Any]) -> ForeignAgent:
@@ -61,7 +63,7 @@ def read_backbone(path: Path, features: FeaturesConfig, observation_space: Space
     except ConfigError as error:
         raise ConfigError(error.message, file=path) from error
     if not found:
-        raise ConfigError(f"{features.name} has nothing to load: give an architecture with parameters", key="--features")
+        raise ConfigError(f"{features.name} has no parameters: give another architecture", key="--features")
     networks = {role: found if role == "features" else {} for role in ROLES}
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     notes = (f"left out, no part of {features.name}: {', '.join(dropped)}",) if dropped else ()
@@ -171,7 +173,7 @@ class _Reader:
                 what = f"tensor {name[:_SHOWN]!r} belongs to a feature extractor of its maker's own"
                 raise ConfigError(f"{what}: only NatureCNN can be imported with an agent, others with --features")
         sizes = [_rows(array) for name, array in tensors.items() if name.endswith("linear.0.bias")]
-        return NatureCNNConfig(**{"features_dim": sizes[0]} if sizes else {}).model_dump()
+        return NatureCNNConfig().model_dump() | ({"features_dim": sizes[0]} if sizes else {})
 
     @property
     def _uses_sde(self) -> bool:

@@ -10,7 +10,8 @@ from rl_transfer.knowledge import OptimizerState
 from rl_transfer.learner.sb3.networks import by_role
 from rl_transfer.learner.sb3.regime import optimizers
 
-_KEPT = {"Adam": {"exp_avg", "exp_avg_sq", "step"}, "RMSpropTFLike": {"square_avg", "step"}}
+_ADAM = {"exp_avg", "exp_avg_sq", "step"}
+_KEPT = {"Adam": _ADAM, "AdamW": _ADAM, "RMSpropTFLike": {"square_avg", "step"}}
 
 
 def main_optimizer(model: BaseAlgorithm) -> Optimizer:
@@ -38,7 +39,10 @@ def copy_in(model: BaseAlgorithm, state: OptimizerState) -> None:
     pairs = []
     for tensor, (name, optimizer) in _owners(model).items():
         if kept := state.get(name):
-            expected = _KEPT[type(optimizer).__name__]
+            expected = _KEPT.get(type(optimizer).__name__)
+            if expected is None:
+                kind = type(optimizer).__name__
+                raise ConfigError(f"the state of {kind} can't be carried: use optimizer: fresh", key="optimizer")
             if kept.keys() != expected:
                 raise ConfigError(
                     f"the source's optimizer keeps {', '.join(sorted(kept))}, the target's "
@@ -49,7 +53,10 @@ def copy_in(model: BaseAlgorithm, state: OptimizerState) -> None:
                 raise ConfigError(f"the source's optimizer state of {name} has another shape", key="optimizer")
             pairs.append((optimizer, tensor, kept))
     for optimizer, tensor, kept in pairs:
-        optimizer.state[tensor] = {what: torch.tensor(array) for what, array in kept.items()}
+        # Adam's own count of steps stays on the CPU.
+        optimizer.state[tensor] = {
+            what: torch.tensor(array, device=None if what == "step" else tensor.device) for what, array in kept.items()
+        }
 
 
 def _owners(model: BaseAlgorithm) -> dict[Tensor, tuple[str, Optimizer]]:

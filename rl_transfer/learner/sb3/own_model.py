@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 
@@ -27,7 +28,7 @@ def recipient(model: BaseAlgorithm) -> SB3Recipient:
 @contextmanager
 def unchanged_on_error(model: BaseAlgorithm) -> Iterator[None]:
     """A context that puts a model's tensors, optimizers and statistics back if something in it fails."""
-    parameters = deepcopy(model.get_parameters())
+    parameters: Any = deepcopy(model.get_parameters())
     variables, normalizer = networks.extra_variables(model), model.get_vec_normalize_env()
     statistics = None if normalizer is None else normalization.copy_out(normalizer)
     try:

@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from rl_transfer.knowledge import Role
-from rl_transfer.learner.sb3.networks import by_role
+from rl_transfer.learner.sb3.networks import algorithm_name, by_role
 
 _OPTIMIZERS = ("policy.optimizer", "actor.optimizer", "critic.optimizer", "ent_coef_optimizer")
+_WHOLE = "groups before the split"
 _DEPTH: dict[Role, int] = {
     "exploration": 0,
     "policy_head": 0,
@@ -54,7 +55,7 @@ class Regime:
         self._until: dict[Tensor, float] = {}
         self._scale: dict[Tensor, float] = {}
         self._held: set[Tensor] = set()
-        self._group: dict[Optimizer, dict[str, Any]] = {}
+        self._watched: set[torch.nn.Module] = set()
         for optimizer in optimizers(model):
             optimizer.register_step_pre_hook(self._before_step)
             optimizer.register_step_post_hook(self._after_step)
@@ -73,7 +74,7 @@ class Regime:
         for (role, name), depth in depths.items():
             share = (layers.index(depth) + 1) / len(layers) if gradual else 1.0
             self._hold(ours[role][name], math.inf if until is None else until * share)
-        self._leave_running_statistics(dict(self._model.policy.named_modules()))
+        self._leave_running_statistics()
         self._hold_now()
 
     def freeze_policy(self, until: int) -> None:
@@ -82,6 +83,7 @@ class Regime:
             of_the_value = role.startswith("value") or (role == "features" and name.startswith("value."))
             if not of_the_value:
                 self._hold(tensor, until)
+        self._leave_running_statistics()
         self._hold_now()
 
     def scale_learning_rate(self, scales: Mapping[Role, float]) -> None:
@@ -106,7 +108,9 @@ class Regime:
             return
         self._held = held
         groups = [set(_parameters(optimizer)) for optimizer in optimizers(self._model)]
-        idle = set().union(*(group for group in groups if group <= held))
+        # TRPO's value has a loss of its own, which must keep something to differentiate, beside a policy in one group.
+        alone = algorithm_name(self._model) == "trpo"
+        idle = set().union(*(group for group in groups if alone or group <= held))
         for parameter in set().union(*groups) & self._until.keys():
             parameter.requires_grad_(parameter not in held or parameter in idle)
 
@@ -117,16 +121,16 @@ class Regime:
                 if parameter in self._held:
                     parameter.grad = None
         if self._scale:
-            (group,) = optimizer.param_groups
-            self._group[optimizer] = group
+            # Another regime of the same model may have split them already: the original travels with the parts.
+            whole = optimizer.param_groups[0].get(_WHOLE, optimizer.param_groups)
             optimizer.param_groups = [
-                group | {"params": list(parameters), "lr": group["lr"] * scale}
+                group | {"params": parameters, "lr": group["lr"] * scale, _WHOLE: whole}
+                for group in optimizer.param_groups
                 for scale, parameters in self._by_scale(group["params"]).items()
             ]
 
     def _after_step(self, optimizer: Optimizer, *_: object) -> None:
-        if self._scale:
-            optimizer.param_groups = [self._group.pop(optimizer)]
+        optimizer.param_groups = optimizer.param_groups[0].get(_WHOLE, optimizer.param_groups)
 
     def _by_scale(self, parameters: Collection[Tensor]) -> dict[float, list[Tensor]]:
         found: dict[float, list[Tensor]] = {}
@@ -134,14 +138,15 @@ class Regime:
             found.setdefault(self._scale.get(parameter, 1.0), []).append(parameter)
         return found
 
-    def _leave_running_statistics(self, modules: Mapping[str, torch.nn.Module]) -> None:
-        for layer in modules.values():
+    def _leave_running_statistics(self) -> None:
+        for layer in self._model.policy.modules():
             # The library puts the whole policy into training mode before each update.
-            if hasattr(layer, "running_mean") and any(p in self._until for p in layer.parameters()):
+            if getattr(layer, "running_mean", None) in self._until and layer not in self._watched:
+                self._watched.add(layer)
                 layer.register_forward_pre_hook(self._evaluation_mode)
 
     def _evaluation_mode(self, layer: torch.nn.Module, _: object) -> None:
-        if all(parameter in self._held for parameter in layer.parameters()):
+        if layer.running_mean in self._held:
             layer.eval()
 
 
