@@ -47,8 +47,8 @@ def networks(algorithm: str, observation_space: spaces.Space[Any], **settings: A
     actions = spaces.Discrete(2) if discrete else spaces.Box(-1.0, 1.0, (2,), np.float32)
     if LEARNERS[algorithm].off_policy:
         settings["buffer_size"] = 1
-    config = LEARNERS[algorithm](algorithm=algorithm, net_arch=[64, 64], **settings)
-    learner = build_learner(config, [lambda: _Task(observation_space, actions)], Meter(), seed=0)  # type: ignore[arg-type]
+    config: Any = LEARNERS[algorithm].model_validate({"algorithm": algorithm, "net_arch": [64, 64], **settings})
+    learner = build_learner(config, [lambda: _Task(observation_space, actions)], Meter(), seed=0)
     learner.close()
     return learner.networks()
 

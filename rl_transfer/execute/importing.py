@@ -6,7 +6,7 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import ValidationError
 
-from rl_transfer.errors import ConfigError
+from rl_transfer.errors import ConfigError, nearest
 from rl_transfer.execute.identity import code_digest, library_versions
 from rl_transfer.execute.sources import IMPORTED, StoredSource, stored_sources
 from rl_transfer.knowledge import Knowledge
@@ -61,9 +61,8 @@ def import_file(store: Store, wanted: Import) -> tuple[StoredSource, bool]:
     with FileLock(store.lock(IMPORTED)):
         if (there := _earlier(store, wanted.name, spec)) is not None:
             return there, False
-        knowledge = Knowledge(
-            networks=agent.networks, statistics=None if statistics is None else statistics.statistics
-        )
+        moments = None if statistics is None else statistics.statistics
+        knowledge = Knowledge(networks=agent.networks, statistics=moments)
         episodes = _episodes(wanted, spec, knowledge)
         key = run_key(spec)
         folder = store.run_folder(IMPORTED, wanted.name, spec.seed, key)
@@ -82,7 +81,7 @@ def _read(wanted: Import, facts: TaskFacts) -> tuple[ForeignAgent, StatisticsFil
     if not isinstance(wanted.kind, str):
         return read_backbone(wanted.file, wanted.kind, facts.observation_space), None
     if wanted.kind not in ALGORITHMS:
-        raise ConfigError(f"{wanted.kind!r} is not known; valid: {', '.join(ALGORITHMS)}", key="--algorithm")
+        raise ConfigError(f"{wanted.kind!r} is not known; {nearest(wanted.kind, ALGORITHMS)}", key="--algorithm")
     agent = read_agent(wanted.file, wanted.kind, facts.observation_space, facts.action_space)
     try:
         refuse_unsuitable_spaces(agent.learner, facts.observation_space, facts.action_space)

@@ -188,7 +188,7 @@ def carry_optimizer(learner: Recipient, knowledge: Knowledge, fates: Collection[
     Raises:
         ConfigError: If the source left no state, or that of another kind of optimizer.
     """
-    if not knowledge.optimizer:
+    if knowledge.optimizer is None:
         raise ConfigError("the source left no optimizer state: use optimizer: fresh", key="optimizer")
     copied = {f"{fate.role}/{fate.tensor}" for fate in fates if fate.fate == "copied"}
     state = {name: kept for name, kept in knowledge.optimizer.items() if name in copied}

@@ -141,16 +141,24 @@ def refuse_unsuitable_spaces(config: LearnerConfig, observation_space: Space[Any
     for space in (action_space, *_parts(observation_space)):
         if np.any(getattr(space, "start", 0)):
             raise ConfigError(f"{algorithm} counts from 0, {space} does not")
-    if isinstance(action_space, spaces.Box):
-        if config.off_policy and not action_space.is_bounded():
-            raise ConfigError(f"{algorithm} needs bounded actions, {action_space} has none: wrap it in bounds")
+    _refuse_unsuitable_actions(config, action_space)
+    _refuse_unsuitable_observations(config, observation_space)
+
+
+def _refuse_unsuitable_actions(config: LearnerConfig, space: Space[Any]) -> None:
+    if isinstance(space, spaces.Box):
+        if not space.is_bounded():
+            raise ConfigError(f"{config.algorithm} needs bounded actions, not {space}: wrap the task in bounds")
     elif getattr(config, "use_sde", False):
-        raise ConfigError(f"use_sde explores in continuous actions, {action_space} has none: set it to false")
-    if isinstance(observation_space, spaces.Dict) and getattr(config, "n_step_returns", 1) > 1:
+        raise ConfigError(f"use_sde explores in continuous actions, not {space}: set it to false")
+
+
+def _refuse_unsuitable_observations(config: LearnerConfig, space: Space[Any]) -> None:
+    if isinstance(space, spaces.Dict) and getattr(config, "n_step_returns", 1) > 1:
         raise ConfigError("n_step_returns above 1 do not go together with Dict observations: set it to 1")
-    choose_architectures(config.features, observation_space)
-    if config.normalize.observation and not any(map(_can_be_normalized, _parts(observation_space))):
-        raise ConfigError(f"only Box observations that are no images can be normalised, not {observation_space}")
+    choose_architectures(config.features, space)
+    if config.normalize.observation and not any(map(_can_be_normalized, _parts(space))):
+        raise ConfigError(f"only Box observations that are no images can be normalised, not {space}")
 
 
 def _can_be_normalized(space: Space[Any]) -> bool:

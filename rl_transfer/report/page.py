@@ -51,7 +51,7 @@ def write_html(store: Path, results: StudyResults) -> Path:
     html = environment.get_template("report.html").render(
         style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
         **_study(results),
-        pairs=[_pair(index, pair, results, written[pair.name]) for index, pair in enumerate(results.data.pairs)],
+        pairs=[_pair(store, index, pair, results, written[pair.name]) for index, pair in enumerate(results.data.pairs)],
     )
     path = folder / "report.html"
     write_bytes(path, html.encode())
@@ -88,7 +88,7 @@ def _levels(comparisons: Sequence[Comparison]) -> list[str]:
     return list(pairs) if len(pairs) == 1 else [f"{text} on {', '.join(names)}" for text, names in pairs.items()]
 
 
-def _pair(index: int, pair: PairData, results: StudyResults, written: dict[str, Any]) -> dict[str, Any]:
+def _pair(store: Path, index: int, pair: PairData, results: StudyResults, written: dict[str, Any]) -> dict[str, Any]:
     comparisons = [comparison for comparison in results.comparisons if comparison.pair == pair.name]
     return {
         "data": pair,
@@ -98,6 +98,7 @@ def _pair(index: int, pair: PairData, results: StudyResults, written: dict[str, 
         "numbers": sheets.numbers_sheet(pair),
         "gains": sheets.gains_sheet(comparisons),
         "costs": sheets.costs_sheet(pair),
+        "carried": list(sheets.transfer_sheets(store, pair)),
         "settings": sheets.settings_sheet(pair, written),
         "one_checkpoint": list(sheets.one_checkpoint(pair)),
     }

@@ -1,13 +1,16 @@
 """The tables of the report as rows of text."""
 
+import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rl_transfer.analysis import Comparison, PairData, SourceData, StudyData
+from rl_transfer.errors import RLTransferError
 from rl_transfer.report.wording import contrast, duration
 from rl_transfer.stats import asymptotic_score, jumpstart, mean_score, restricted_mean_time
 
@@ -144,6 +147,30 @@ def total_cost(data: StudyData) -> str:
     sums = {name: sum(run.costs.get(name, 0.0) for run in runs) for name in _cost_names(runs) if name != "source_steps"}
     costs = ", ".join(f"{_COST_TITLES.get(name, name)} {_cost(name, total)}" for name, total in sums.items())
     return f"{len(runs)} runs: {costs}"
+
+
+def transfer_sheets(store: Path, pair: PairData) -> Iterator[tuple[str, Sheet]]:
+    """What each arm's first finished run carried, tensor by tensor; nothing for arms that wrote no table.
+
+    Raises:
+        RLTransferError: If a table can't be read.
+    """
+    for arm in arms_of(pair):
+        runs = pair.of_arm(arm)
+        if runs and (path := store / runs[0].path / "transfer.csv").exists():
+            columns, *rows = _read_table(path)
+            yield f"{arm}, seed {runs[0].seed}", Sheet([column.replace("_", " ") for column in columns], rows, words=7)
+
+
+def _read_table(path: Path) -> list[list[str]]:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file, strict=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RLTransferError(f"{path}: can't be read: {error}") from error
+    if not rows or any(len(row) != len(rows[0]) for row in rows):
+        raise RLTransferError(f"{path}: is no table")
+    return rows
 
 
 def settings_sheet(pair: PairData, written: Mapping[str, Any]) -> Sheet:

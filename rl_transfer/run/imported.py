@@ -121,9 +121,7 @@ def _shape(array: NDArray[Any] | None) -> str:
 
 
 def _refuse_other_statistics(theirs: Statistics, ours: Statistics, task: str) -> None:
-    in_file, here = (
-        {key: moments.mean.shape for key, moments in side.observation.items()} for side in (theirs, ours)
-    )
+    in_file, here = ({key: moments.mean.shape for key, moments in side.observation.items()} for side in (theirs, ours))
     if in_file != here:
         what = f"holds statistics of observations of shape {_shown(in_file)}, {task} has {_shown(here)}"
         raise ConfigError(f"{what}: give the file that was saved with the agent", key="statistics")

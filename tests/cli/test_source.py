@@ -24,6 +24,7 @@ from rl_transfer.errors import ConfigError
 from rl_transfer.execute import stored_sources
 from rl_transfer.knowledge import read_knowledge
 from rl_transfer.learner import build_learner
+from rl_transfer.learner.sb3.build import model_class
 from rl_transfer.learner.sb3.networks import copy_out
 from rl_transfer.store import Store
 from rl_transfer.tasks import Meter, make
@@ -37,6 +38,9 @@ AGENTS_MADE = {
     "sac": (PENDULUM, {"buffer_size": 100, "policy_kwargs": {"net_arch": {"pi": [8], "qf": [4]}, "n_critics": 3}}),
     "td3": (PENDULUM, {"buffer_size": 100, "policy_kwargs": {"net_arch": [8]}}),
     "ddpg": (PENDULUM, {"buffer_size": 100, "policy_kwargs": {"net_arch": [8]}}),
+    "trpo": (PENDULUM, {"policy_kwargs": {"net_arch": [8]}}),
+    "qrdqn": (CARTPOLE, {"buffer_size": 100, "policy_kwargs": {"net_arch": [8], "n_quantiles": 7}}),
+    "tqc": (PENDULUM, {"buffer_size": 100, "policy_kwargs": {"net_arch": [8], "n_quantiles": 7}}),
 }
 FIXED_ENTROPY = (PENDULUM, {"buffer_size": 100, "ent_coef": 0.2, "use_sde": True, "policy_kwargs": {"net_arch": [8]}})
 
@@ -44,7 +48,7 @@ FIXED_ENTROPY = (PENDULUM, {"buffer_size": 100, "ent_coef": 0.2, "use_sde": True
 def saved(folder, algorithm, env=None, name="agent", **settings):
     """A fresh agent's file, and the agent."""
     default_env, more = AGENTS_MADE[algorithm]
-    model = getattr(sb3, algorithm.upper())("MlpPolicy", env or default_env, **SMALL | more | settings)
+    model = model_class(algorithm)("MlpPolicy", env or default_env, **SMALL | more | settings)
     file = folder / f"{name}.zip"
     model.save(file)
     return file, model
@@ -82,7 +86,7 @@ def returns(source):
 
 
 @needs_zoo
-@pytest.mark.parametrize("agent", [pytest.param(name, marks=pytest.mark.slow) if "Lunar" in name else name for name in AGENTS])
+@pytest.mark.parametrize("agent", AGENTS)
 def test_agents_of_several_releases_play_as_they_were_trained(tmp_path, agent):
     source, new = import_zoo(agent, tmp_path)
     assert new
@@ -146,30 +150,17 @@ def test_statistics_imply_normalisation(tmp_path):
     )
 
 
-@pytest.mark.slow
 def test_images_go_through_nature_cnn(tmp_path):
-    space = gymnasium.spaces.Box(0, 255, (40, 40, 3), np.uint8)
-
-    class Picture(gymnasium.Env):
-        observation_space, action_space = space, gymnasium.spaces.Discrete(3)
-
-        def reset(self, *, seed=None, options=None):
-            super().reset(seed=seed)
-            return self.np_random.integers(0, 256, space.shape, np.uint8), {}
-
-        def step(self, action):
-            return self.np_random.integers(0, 256, space.shape, np.uint8), 1.0, False, False, {}
-
-    gymnasium.register("tests/Picture-v0", Picture, max_episode_steps=5)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = sb3.DQN("CnnPolicy", "tests/Picture-v0", buffer_size=10, **SMALL)
+        model = sb3.DQN("CnnPolicy", "picture_envs:pictures/Bytes-v0", buffer_size=10, **SMALL)
     model.save(tmp_path / "agent.zip")
-    source, _ = import_source(tmp_path / "agent.zip", algorithm="dqn", env="tests/Picture-v0", store=tmp_path / "runs")
+    env = "picture_envs:pictures/Bytes-v0"
+    source, _ = import_source(tmp_path / "agent.zip", algorithm="dqn", env=env, store=tmp_path / "runs")
     assert source.spec.learner.features.name == "nature_cnn"
-    batch = np.random.default_rng(0).integers(0, 256, (8, *space.shape), np.uint8)
-    expected, _ = model.predict(np.moveaxis(batch, -1, 1), deterministic=True)
-    np.testing.assert_array_equal(learner_of(source).act(np.moveaxis(batch, -1, 1), deterministic=True), expected)
+    batch = np.random.default_rng(0).integers(0, 256, (8, 3, 40, 40), np.uint8)
+    expected, _ = model.predict(batch, deterministic=True)
+    np.testing.assert_array_equal(learner_of(source).act(batch, deterministic=True), expected)
 
 
 class TestRefusals:
@@ -220,36 +211,46 @@ class TestRefusals:
         assert [source.name for source in stored_sources(Store(made[1]["store"]))] == ["agent", "other"]
 
 
+BACKBONE = {
+    "features.cnn.0.weight": torch.rand(16, 3, 3, 3),
+    "features.cnn.0.bias": torch.rand(16),
+    "features.linear.0.weight": torch.rand(128, 16 * 6 * 6),
+    "features.linear.0.bias": torch.rand(128),
+    "classifier.weight": torch.rand(5, 128),
+}
+SMALL_PICTURES = "picture_envs:pictures/Small-v0"
+
+
+def imported_backbone(folder):
+    save_file(BACKBONE, folder / "backbone.safetensors")
+    more = {"env": SMALL_PICTURES, "features": "small_cnn", "store": folder / "runs"}
+    return import_source(folder / "backbone.safetensors", **more)[0]
+
+
 def test_a_backbone_fills_the_features_role(tmp_path):
-    gymnasium.register("tests/Small-v0", SmallPicture, max_episode_steps=5)
-    tensors = {
-        "features.cnn.0.weight": torch.rand(16, 3, 3, 3),
-        "features.cnn.0.bias": torch.rand(16),
-        "features.linear.0.weight": torch.rand(128, 16 * 6 * 6),
-        "features.linear.0.bias": torch.rand(128),
-        "classifier.weight": torch.rand(5, 128),
-    }
-    save_file(tensors, tmp_path / "backbone.safetensors")
-    more = {"env": "tests/Small-v0", "features": "small_cnn", "store": tmp_path / "runs"}
-    source, _ = import_source(tmp_path / "backbone.safetensors", **more)
+    source = imported_backbone(tmp_path)
     networks = read_knowledge(source.folder / "agent", frozenset({"networks"}), algorithm="").networks
     assert {role for role, arrays in networks.items() if arrays} == {"features"}
-    np.testing.assert_array_equal(networks["features"]["cnn.0.weight"], tensors["features.cnn.0.weight"])
+    np.testing.assert_array_equal(networks["features"]["cnn.0.weight"], BACKBONE["features.cnn.0.weight"])
     assert source.is_backbone
     assert returns(source) == []
     assert "classifier.weight" in source.spec.imported.notes[0]
 
 
-class SmallPicture(gymnasium.Env):
-    observation_space = gymnasium.spaces.Box(0.0, 1.0, (3, 8, 8), np.float32)
-    action_space = gymnasium.spaces.Discrete(2)
-
-    def reset(self, *, seed=None, options=None):
-        super().reset(seed=seed)
-        return self.observation_space.low, {}
-
-    def step(self, action):
-        return self.observation_space.low, 1.0, False, False, {}
+@pytest.mark.slow
+@pytest.mark.xdist_group("tiny")
+def test_a_study_carries_a_backbone(tmp_path):
+    imported_backbone(tmp_path)
+    tasks = {name: {"id": SMALL_PICTURES} for name in ("source", "target")}
+    learner = PAIR["learner"] | {"features": "small_cnn"}
+    pair = {**tasks, "source_agent": "backbone", "learner": learner, "budget": {"target": 128}}
+    arms = {"features": {"methods": [{"fine_tune": {"roles": ["features"]}}]}}
+    outcome, _ = carry_out(tmp_path, pair=pair, arms=arms)
+    assert outcome.failures == ()
+    assert "can't play" in outcome.report.read_text()
+    with next((tmp_path / "runs").glob("runs/mine/features/seed0-*/transfer.csv")).open() as file:
+        copied = {row["tensor"] for row in csv.DictReader(file) if row["fate"] == "copied"}
+    assert copied == {"cnn.0.weight", "cnn.0.bias", "linear.0.weight", "linear.0.bias"}
 
 
 DQN_PAIR = {"algorithm": "dqn", "learning_starts": 20, "buffer_size": 200, "net_arch": [8, 8]}
@@ -329,7 +330,7 @@ class TestPairs:
         assert re.search(r"arms\.replay\.methods\.0: replay needs experience", message)
 
     def test_a_learner_of_its_own_contradicts_it(self, tmp_path):
-        message = plan_refused(tmp_path, pair=self.PAIR | {"source_learner": PAIR["learner"]})
+        message = plan_refused(tmp_path, pair=self.PAIR | {"source_learner": dict(PAIR["learner"])})
         assert ": source_learner: " in message
 
     def test_without_it_the_source_needs_a_budget(self, tmp_path):
@@ -340,8 +341,8 @@ class TestPairs:
 @needs_zoo
 def test_an_agent_that_saw_normalised_observations_needs_a_learner_that_does(tmp_path):
     import_zoo("ppo-Acrobot-v1", tmp_path / "runs")
-    task = {"id": "Acrobot-v1"}
-    pair = {"source": task, "target": task, "source_agent": "ppo-Acrobot-v1", "budget": {"target": 128}}
+    tasks = {name: {"id": "Acrobot-v1"} for name in ("source", "target")}
+    pair = {**tasks, "source_agent": "ppo-Acrobot-v1", "budget": {"target": 128}}
     message = plan_refused(tmp_path, pair=pair)
     assert re.search(r"learner\.normalize: .*set learner\.normalize: true", message)
     assert planned(tmp_path, pair=pair | {"learner": PAIR["learner"] | {"normalize": True}}).runs

@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 import yaml
+from zoo import import_named
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.execute import plan_study
@@ -233,6 +234,7 @@ def test_short_segments_are_noted(tmp_path):
 
 @pytest.mark.parametrize("pair", shipped_names("pairs"))
 def test_every_shipped_pair_can_be_planned_and_its_anchors_hold(tmp_path, pair):
+    import_named(load_study(pair).pairs[0].config.source_agent, tmp_path / "runs")
     config = planned(tmp_path, study=pair).study.pairs[0].config
     space = inspect_task(config.target).action_space
     space.seed(0)

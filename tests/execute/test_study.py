@@ -11,10 +11,11 @@ import time
 import numpy as np
 import pytest
 from tiny_study import PAIR, carry_out, children, curves
+from zoo import import_named
 
 from rl_transfer import run_study
 from rl_transfer.errors import StoreError
-from rl_transfer.study import shipped_names
+from rl_transfer.study import load_study, shipped_names
 
 pytestmark = pytest.mark.xdist_group("tiny")
 
@@ -206,6 +207,7 @@ def wait_until(condition):
 @pytest.mark.slow
 @pytest.mark.parametrize("pair", shipped_names("pairs"))
 def test_every_shipped_pair_runs(tmp_path, pair):
+    import_named(load_study(pair).pairs[0].config.source_agent, tmp_path)
     tiny = ["seeds=2", "alpha=0.5", "budget={source: 1280, target: 1280}", "evaluation={points: 2, episodes: 1}"]
     outcome = run_study(pair, store=tmp_path, workers=2, overrides=tiny)
     assert outcome.failures == ()

@@ -16,7 +16,20 @@ from rl_transfer.study import Named
 
 ZERO = {
     # Settings with which a method must change nothing at all; each of a method's entries is tried.
-    "fine_tune": [{"roles": []}],
+    "fine_tune": [
+        {"roles": []},
+        {
+            "roles": [],
+            "new_heads": True,
+            "freeze": [],
+            "learning_rate_scale": {"value_body": 1.0, "value_head": 1.0},
+            "shrink": 0.5,
+            "perturb": 0.1,
+            "optimizer": "carry",
+            "critic_warmup_steps": 0,
+            "statistics": "carry",
+        },
+    ],
     "replay": [{"transitions": 0}],
 }
 NO_STRENGTH = {"feature_extraction", "random_features"}

@@ -242,3 +242,31 @@ def test_unknown_names_are_attribute_errors():
 
     with pytest.raises(AttributeError, match="no_such_thing"):
         report.no_such_thing  # noqa: B018
+
+
+class TestWhatWasCarried:
+    TABLE = (
+        "tensor,role,from_shape,to_shape,fate,frozen,why\n0.weight,policy_body,64x4,64x6,resized,until 500,<laid out>\n"
+    )
+
+    def test_the_first_run_of_each_arm_shows_its_table(self, build):
+        store, results = build()
+        runs = [run for run in results.data.pairs[0].runs if run.arm == "fine_tune"]
+        for run in runs:
+            (store / run.path / "transfer.csv").write_text(self.TABLE.replace("500", str(run.seed)))
+        html = write_html(store, results).read_text()
+        assert f"{results.data.pairs[0].name}: fine_tune, seed {runs[0].seed}" in html
+        assert "until 0" in html and "until 1" not in html
+        assert "&lt;laid out&gt;" in html and "64x6" in html
+
+    def test_without_tables_there_is_no_section(self, build):
+        store, results = build()
+        assert "What was carried" not in write_html(store, results).read_text()
+
+    @pytest.mark.parametrize("content", [b"", b"a,b\n1\n", b"\xff\xfe"])
+    def test_a_damaged_table_is_named(self, content, build):
+        store, results = build()
+        path = store / next(run for run in results.data.pairs[0].runs if run.arm == "fine_tune").path / "transfer.csv"
+        path.write_bytes(content)
+        with pytest.raises(RLTransferError, match=r"transfer\.csv"):
+            write_html(store, results)

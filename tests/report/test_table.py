@@ -1,6 +1,7 @@
 """The verdict table in a terminal and in a pipe."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from rl_transfer.errors import StoreError
 from rl_transfer.store import Store, read_spec, run_key, write_json, write_spec
-from rl_transfer.study import Named, RunSpec, SourceSpec, TaskConfig
+from rl_transfer.study import (
+    ImportedFile,
+    MappingConfig,
+    Named,
+    NatureCNNConfig,
+    RunSpec,
+    SourceSpec,
+    TaskConfig,
+)
 
 GOLDEN = run_spec(
     ppo(),
@@ -35,6 +43,21 @@ OTHERS = {
         [Named(name="fine_tune", settings={"freeze": ["policy_body"]}), Named(name="replay")],
     ],
     "source": [None, SourceSpec(key="0123456789ac"), SourceSpec(key="0123456789ab", scrambled=True)],
+    "mapping": [
+        MappingConfig(action=[1, 0]),
+        MappingConfig(observation=[0, None]),
+        MappingConfig(observation=[0, {"index": 1, "scale": 2.0}]),
+    ],
+    "imported": [
+        ImportedFile(file="agent.zip", sha256="0"),
+        ImportedFile(file="other.zip", sha256="0"),
+        ImportedFile(file="agent.zip", sha256="1"),
+        ImportedFile(file="agent.zip", sha256="0", statistics_sha256="0"),
+        ImportedFile(file="agent.zip", sha256="0", release="2.9.2"),
+        ImportedFile(file="agent.zip", sha256="0", backbone=True),
+        ImportedFile(file="agent.zip", sha256="0", steps=1),
+        ImportedFile(file="agent.zip", sha256="0", notes=["a note"]),
+    ],
     "grid": [(0, 32, 64, 96, 160), (0, 128)],
     "episodes": [4],
     "deterministic": [False],
@@ -45,16 +68,18 @@ OTHERS = {
     "code": ["1"],
     "versions": [{}, {"python": "3.12.0"}],
 }
+TOGETHER_WITH = {"imported": {"grid": (0,)}}
 
 
 class TestKey:
     def test_it_is_twelve_digits_and_does_not_drift(self):
         # A change here means that every stored run is trained again: is that meant?
-        assert run_key(GOLDEN) == "4f679f47de6b"
+        assert run_key(GOLDEN) == "01dff31494d0"
 
     @pytest.mark.parametrize("field", RunSpec.model_fields)
     def test_every_field_changes_it(self, field):
         values = {name: getattr(GOLDEN, name) for name in RunSpec.model_fields}
+        values |= TOGETHER_WITH.get(field, {})
         keys = [run_key(GOLDEN)] + [run_key(RunSpec(**values | {field: other})) for other in OTHERS[field]]
         assert len(set(keys)) == len(keys)
 
@@ -66,13 +91,20 @@ class TestKey:
             "int": lambda v: v + 1,
             "tuple": lambda v: (*v, 3),
             "NoneType": lambda _: 0.5,
+            "NormalizeConfig": lambda v: v.model_copy(update={"observation": not v.observation}),
         }
-        for name in set(type(config).model_fields) - {"algorithm", "activation"}:
+        for name in set(type(config).model_fields) - {"algorithm", "activation", "features"}:
             value = getattr(config, name)
             other = others.get(type(value).__name__, lambda v: v / 2 + 0.01)(value)
             keys.add(run_key(run_spec(config.model_copy(update={name: other}))))
         keys.add(run_key(run_spec(config.model_copy(update={"activation": "elu"}))))
+        keys.add(run_key(run_spec(config.model_copy(update={"features": NatureCNNConfig()}))))
         assert len(keys) == len(type(config).model_fields)
+
+    @pytest.mark.parametrize("changes", [{"grid": (0,)}, {"grid": ()}, {"imported": OTHERS["imported"][0]}])
+    def test_only_an_imported_agent_has_no_budget(self, changes):
+        with pytest.raises(ValueError, match=r"grid|must start"):
+            run_spec(ppo(), **changes)
 
     def test_the_order_of_settings_does_not_matter(self):
         one = run_spec(task=TaskConfig(id="probes:Walk-v0", kwargs={"goal": 1, "quits": 0.5}))

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium import spaces
+from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
 from stable_baselines3.common.running_mean_std import RunningMeanStd
-from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize, VecTransposeImage
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Moments, Statistics
@@ -24,6 +25,9 @@ def normalizer(env: VecEnv, config: LearnerConfig) -> VecNormalize | None:
     wanted = config.normalize
     if not wanted.observation and not wanted.reward:
         return None
+    if _has_channels_last(env.observation_space):
+        # Around it, the library would store images for replay as they were before the transposition.
+        env = VecTransposeImage(env)
     return VecNormalize(
         env,
         norm_obs=wanted.observation,
@@ -33,6 +37,11 @@ def normalizer(env: VecEnv, config: LearnerConfig) -> VecNormalize | None:
         gamma=config.gamma,
         norm_obs_keys=_keys(env.observation_space) if wanted.observation else None,
     )
+
+
+def _has_channels_last(space: spaces.Space[Any]) -> bool:
+    inner = space.values() if isinstance(space, spaces.Dict) else (space,)
+    return any(is_image_space(one) and not is_image_space_channels_first(one) for one in inner)  # type: ignore[arg-type]
 
 
 def _keys(space: spaces.Space[Any]) -> list[str] | None:

@@ -11,7 +11,8 @@ from rl_transfer.learner.sb3.networks import by_role
 from rl_transfer.learner.sb3.regime import optimizers
 
 _ADAM = {"exp_avg", "exp_avg_sq", "step"}
-_KEPT = {"Adam": _ADAM, "AdamW": _ADAM, "RMSpropTFLike": {"square_avg", "step"}}
+_RMSPROP = {"square_avg", "step"}
+_KEPT = {"Adam": _ADAM, "AdamW": _ADAM, "RMSprop": _RMSPROP, "RMSpropTFLike": _RMSPROP}
 
 
 def main_optimizer(model: BaseAlgorithm) -> Optimizer:
