@@ -190,7 +190,7 @@ def import_source(
         statistics=None if statistics is None else Path(statistics),
     )
     place = Store(Path(store).absolute())
-    place.open()
+    place.check()
     return import_file(place, wanted)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rl_transfer.analysis.curve_file import read_curve
 from rl_transfer.execute import Failure, StoredSource, find_source, stored_sources
@@ -63,11 +64,11 @@ def show_source(name: str, root: Path) -> int:
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
     for title, text in (*_provenance(source), *_architecture(source), *_statistics(knowledge.statistics)):
-        facts.add_row(title, text)
+        facts.add_row(title, Text(text))
     tensors = Table("role", "tensor", "shape")
     for role, arrays in (knowledge.networks or {}).items():
         for tensor, array in arrays.items():
-            tensors.add_row(role, tensor, " x ".join(map(str, array.shape)) or "1 number")
+            tensors.add_row(role, Text(tensor), " x ".join(map(str, array.shape)) or "1 number")
     console = Console()
     console.print(facts)
     console.print(tensors)
@@ -82,7 +83,8 @@ def _table(sources: Sequence[StoredSource]) -> Table:
         imported = source.spec.imported
         origin = "trained here" if imported is None else f"imported: {imported.file}"
         origin += " (sham)" if source.spec.sham else ""
-        table.add_row(source.name, _task(source), _learner(source), _returns(source), _steps(source), origin)
+        cells = (source.name, _task(source), _learner(source), _returns(source), _steps(source), origin)
+        table.add_row(*map(Text, cells))
     return table
 
 

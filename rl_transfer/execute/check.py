@@ -6,12 +6,13 @@ from math import lcm
 from rl_transfer.errors import ConfigError
 from rl_transfer.execute.sources import StoredSource
 from rl_transfer.learner import (
+    refuse_empty_roles,
     refuse_idle_learning,
     refuse_missing_device,
     refuse_random_evaluation,
     refuse_unsuitable_spaces,
 )
-from rl_transfer.methods import method_class, resolve_methods
+from rl_transfer.methods import build_methods, method_class, resolve_methods
 from rl_transfer.stats import smallest_reachable_p
 from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named, StudyConfig
 from rl_transfer.tasks import TaskFacts, inspect_task, map_spaces
@@ -86,8 +87,8 @@ def check_tasks(pair: LoadedPair, source_learner: LearnerConfig) -> tuple[TaskFa
     return facts["source"], facts["target"]
 
 
-def check_methods(study: LoadedStudy, pair: LoadedPair) -> dict[str, tuple[Named, ...]]:
-    """Refuse methods that don't exist, don't fit the algorithm, or have wrong settings.
+def check_methods(study: LoadedStudy, pair: LoadedPair, target: TaskFacts) -> dict[str, tuple[Named, ...]]:
+    """Refuse methods that don't exist, don't fit the algorithm or the task, or have wrong settings.
 
     Returns:
         By arm its methods with all their settings, defaults included.
@@ -95,10 +96,12 @@ def check_methods(study: LoadedStudy, pair: LoadedPair) -> dict[str, tuple[Named
     Raises:
         ConfigError: Names the arm, the method and the setting.
     """
-    resolved = {}
+    resolved, learner = {}, pair.config.learner
     for name, arm in study.config.arms.items():
         try:
-            resolved[name] = resolve_methods(arm.methods, pair.config.learner.algorithm)
+            resolved[name] = resolve_methods(arm.methods, learner.algorithm)
+            for method in build_methods(arm.methods, learner.algorithm):
+                refuse_empty_roles(learner, target.observation_space, target.action_space, method.named_roles)
         except ConfigError as error:
             raise study.draft.under(error, "arms", name, "methods") from error
     return resolved

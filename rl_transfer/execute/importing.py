@@ -58,12 +58,15 @@ def import_file(store: Store, wanted: Import) -> tuple[StoredSource, bool]:
     facts = _facts(wanted)
     agent, statistics = _read(wanted, facts)
     spec = _spec(wanted, facts, agent, statistics)
+    if (there := _earlier(store, wanted.name, spec)) is not None:
+        return there, False
+    moments = None if statistics is None else statistics.statistics
+    knowledge = Knowledge(networks=agent.networks, statistics=moments)
+    episodes = _episodes(wanted, spec, knowledge)
+    store.open()
     with FileLock(store.lock(IMPORTED)):
-        if (there := _earlier(store, wanted.name, spec)) is not None:
+        if (there := _earlier(store, wanted.name, spec)) is not None:  # another program was faster
             return there, False
-        moments = None if statistics is None else statistics.statistics
-        knowledge = Knowledge(networks=agent.networks, statistics=moments)
-        episodes = _episodes(wanted, spec, knowledge)
         key = run_key(spec)
         folder = store.run_folder(IMPORTED, wanted.name, spec.seed, key)
         write_imported(folder, key, spec, knowledge, episodes)

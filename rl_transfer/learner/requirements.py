@@ -82,7 +82,7 @@ def refuse_empty_roles(
         empty["exploration"] = f"{algorithm} explores by its policy's own probabilities"
     for role in roles:
         if role in empty:
-            raise ConfigError(f"this learner has no {role} to copy, freeze or scale ({empty[role]}): leave it out")
+            raise ConfigError(f"this learner has no {role} to freeze or scale ({empty[role]}): leave it out")
 
 
 def refuse_idle_learning(config: LearnerConfig, budget_steps: int) -> None:

@@ -74,9 +74,8 @@ class FineTune(Method):
 
     @property
     def named_roles(self) -> Collection[Role]:
-        """Those to freeze and to scale, and those to copy where they are not simply all."""
-        listed = () if set(self.roles) == set(ROLES) else self.roles
-        return (*listed, *self.freeze, *self.learning_rate_scale)
+        """Those to freeze and to scale; to copy a role that is empty on both sides is no fault."""
+        return (*self.freeze, *self.learning_rate_scale)
 
     def check(self, algorithm: str) -> None:
         """Refuse to freeze what can't be frozen, and settings that contradict each other."""

@@ -104,7 +104,7 @@ def _judged(source: SourceData, threshold: float) -> str:
     if source.failed:
         return f"no: {source.outcome.replace('_', ' ')}"
     if not len(source.return_T):
-        return "can't play"
+        return "not evaluated"
     return "no: missed" if missed(source, threshold) else "yes"
 
 

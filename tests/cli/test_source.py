@@ -1,9 +1,11 @@
-"""Strangers' agents as sources: they play as they were trained, misfits are said in one line, nothing is overwritten."""
+"""Strangers' agents as sources: they play as trained, misfits are said in one line, nothing is overwritten."""
 
 import csv
+import io
 import json
 import re
 import warnings
+import zipfile
 from statistics import fmean
 
 import gymnasium
@@ -11,11 +13,10 @@ import numpy as np
 import pytest
 import stable_baselines3 as sb3
 import torch
-import yaml
 from safetensors.torch import save_file
 from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 from tiny_study import PAIR, TINY, carry_out, write_study
-from zoo import AGENTS, ZOO, import_zoo, needs_zoo
+from zoo import AGENTS, import_zoo, needs_zoo
 
 from rl_transfer import import_source, train_sources
 from rl_transfer.api import plan
@@ -52,6 +53,17 @@ def saved(folder, algorithm, env=None, name="agent", **settings):
     file = folder / f"{name}.zip"
     model.save(file)
     return file, model
+
+
+def rewrite_policy(file, change):
+    """Change the tensors of an agent's file."""
+    with zipfile.ZipFile(file) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    buffer = io.BytesIO()
+    torch.save(change(torch.load(io.BytesIO(members["policy.pth"]), weights_only=True)), buffer)
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in (members | {"policy.pth": buffer.getvalue()}).items():
+            archive.writestr(name, content)
 
 
 def learner_of(source):
@@ -197,6 +209,17 @@ class TestRefusals:
         file, _ = saved(tmp_path, "ppo", policy_kwargs={"activation_fn": torch.nn.Softplus})
         assert re.search(r"agent\.zip: .*Softplus.*known here: tanh", refused(file, **made[1]))
 
+    @pytest.mark.parametrize("tensor", ["mlp_extractor.shared_net.0.weight", "log_std.[/red]", "q\n"])
+    def test_a_layout_of_ones_own(self, made, tensor):
+        rewrite_policy(made[0], lambda tensors: {tensor: torch.rand(2), **tensors})
+        assert f"is no ppo agent: tensor {tensor!r} is of no layout known here" in refused(made[0], **made[1])
+
+    @pytest.mark.parametrize("number", ["0", "9" * 5000])
+    def test_layers_that_can_not_be(self, made, number):
+        layer = f"mlp_extractor.policy_net.{number}.weight"
+        rewrite_policy(made[0], lambda tensors: {**tensors, layer: torch.zeros(0, 4)})
+        assert re.search(r"agent\.zip: ", refused(made[0], **made[1]))
+
     def test_a_name_stands_for_one_file(self, tmp_path, made):
         first, new = import_source(made[0], **made[1])
         again, new_again = import_source(made[0], **made[1])
@@ -247,7 +270,7 @@ def test_a_study_carries_a_backbone(tmp_path):
     arms = {"features": {"methods": [{"fine_tune": {"roles": ["features"]}}]}}
     outcome, _ = carry_out(tmp_path, pair=pair, arms=arms)
     assert outcome.failures == ()
-    assert "can't play" in outcome.report.read_text()
+    assert "not evaluated" in outcome.report.read_text()
     with next((tmp_path / "runs").glob("runs/mine/features/seed0-*/transfer.csv")).open() as file:
         copied = {row["tensor"] for row in csv.DictReader(file) if row["fate"] == "copied"}
     assert copied == {"cnn.0.weight", "cnn.0.bias", "linear.0.weight", "linear.0.bias"}
@@ -348,11 +371,12 @@ def test_an_agent_that_saw_normalised_observations_needs_a_learner_that_does(tmp
     assert planned(tmp_path, pair=pair | {"learner": PAIR["learner"] | {"normalize": True}}).runs
 
 
-class TestOtherLearners:
-    QRDQN = {"algorithm": "qrdqn", "learning_starts": 10, "buffer_size": 200, "train_freq": 8}
+QRDQN = {"algorithm": "qrdqn", "learning_starts": 10, "buffer_size": 200, "train_freq": 8}
 
+
+class TestOtherLearners:
     def test_sources_use_the_learner_of_their_own(self, tmp_path):
-        runs = planned(tmp_path, pair={"learner": DQN_PAIR, "source_learner": self.QRDQN}).runs
+        runs = planned(tmp_path, pair={"learner": DQN_PAIR, "source_learner": QRDQN}).runs
         assert {run.spec.role: run.spec.learner.algorithm for run in runs} == {"source": "qrdqn", "target": "dqn"}
 
     @pytest.mark.parametrize(
@@ -365,32 +389,33 @@ class TestOtherLearners:
         ],
     )
     def test_it_is_checked_like_the_targets(self, tmp_path, change, expected):
-        message = plan_refused(tmp_path, pair={"learner": DQN_PAIR, "source_learner": self.QRDQN | change})
+        message = plan_refused(tmp_path, pair={"learner": DQN_PAIR, "source_learner": QRDQN | change})
         assert re.search(expected, message)
 
 
-class TestArmsThatUseNothing:
-    ARM = {"methods": ["random_features"], "placebo": False}
+RANDOM = {"methods": ["random_features"], "placebo": False}
 
+
+class TestArmsThatUseNothing:
     def test_no_source_is_planned_for_them(self, tmp_path):
-        runs = planned(tmp_path, arms={"random": self.ARM}).runs
+        runs = planned(tmp_path, arms={"random": RANDOM}).runs
         assert {run.arm for run in runs} == {"scratch", "random"}
         assert all(run.spec.source is None for run in runs)
 
     def test_others_still_have_theirs(self, tmp_path):
-        arms = {"random": self.ARM, **TINY["arms"]}
+        arms = {"random": RANDOM, **TINY["arms"]}
         runs = planned(tmp_path, arms=arms, alpha=0.8).runs
         assert {run.arm for run in runs} == {"source", "scratch", "random", "fine_tune", "fine_tune.placebo"}
 
     @pytest.mark.parametrize("control", ["placebo", "sham"])
     def test_they_have_no_controls(self, tmp_path, control):
-        message = plan_refused(tmp_path, arms={"random": self.ARM | {control: True}})
+        message = plan_refused(tmp_path, arms={"random": RANDOM | {control: True}})
         assert re.search(rf"arms\.random\.{control}: .*has no {control}: set {control}: false", message)
 
     @pytest.mark.slow
     @pytest.mark.xdist_group("tiny")
     def test_they_run(self, tmp_path):
-        outcome, recorder = carry_out(tmp_path, arms={"random": self.ARM})
+        outcome, recorder = carry_out(tmp_path, arms={"random": RANDOM})
         assert outcome.failures == ()
         assert len(recorder.started) == 4
         assert [comparison.family for comparison in outcome.results.comparisons] == ["total"]

@@ -188,6 +188,9 @@ def test_dqn_cannot_act_in_a_box(tmp_path):
         ({"fine_tune": {"role": []}}, "did you mean 'roles'"),
         ({"fine_tune": {"roles": ["value_bod"]}}, "value_bod"),
         ({"fine_tune": {"freeze": ["policy_body", "policy_head"]}}, "policy loss nothing to train"),
+        ({"fine_tune": {"freeze": ["features"]}}, "no features to freeze or scale .*straight into the bodies"),
+        ({"fine_tune": {"learning_rate_scale": {"exploration": 0.5}}}, "no exploration to freeze or scale"),
+        ({"fine_tune": {"freeze": ["value_body"], "gradual_unfreezing": True}}, "over how many steps"),
         ("replay", "not defined for ppo, only for dqn"),
     ],
 )

@@ -208,7 +208,7 @@ def wait_until(condition):
 @pytest.mark.parametrize("pair", shipped_names("pairs"))
 def test_every_shipped_pair_runs(tmp_path, pair):
     import_named(load_study(pair).pairs[0].config.source_agent, tmp_path)
-    tiny = ["seeds=2", "alpha=0.5", "budget={source: 1280, target: 1280}", "evaluation={points: 2, episodes: 1}"]
+    tiny = ["seeds=2", "alpha=0.5", "budget={source: 1536, target: 1536}", "evaluation={points: 2, episodes: 1}"]
     outcome = run_study(pair, store=tmp_path, workers=2, overrides=tiny)
     assert outcome.failures == ()
     assert [comparison.family for comparison in outcome.results.comparisons] == ["total", "knowledge", "initialisation"]

@@ -11,7 +11,15 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 
 from rl_transfer.errors import StoreError
-from rl_transfer.knowledge import ROLES, draw_orders, read_knowledge, read_networks, scramble_networks, scramble_optimizer, write_networks
+from rl_transfer.knowledge import (
+    ROLES,
+    draw_orders,
+    read_knowledge,
+    read_networks,
+    scramble_networks,
+    scramble_optimizer,
+    write_networks,
+)
 
 FLOATS = st.floats(-1e6, 1e6, width=32)
 ARRAYS = hnp.arrays(np.float32, hnp.array_shapes(max_dims=3, max_side=5), elements=FLOATS)
@@ -160,7 +168,9 @@ class TestScrambling:
     def test_the_order_in_which_tensors_are_listed_does_not_matter(self):
         names = ["0.weight", "0.bias", "2.weight"]
         found = [
-            scramble(empty() | {"value_body": {name: np.arange(9.0) for name in order}}, np.random.default_rng(0))["value_body"]
+            scramble(empty() | {"value_body": {name: np.arange(9.0) for name in order}}, np.random.default_rng(0))[
+                "value_body"
+            ]
             for order in (names, names[::-1])
         ]
         assert {name: array.tolist() for name, array in found[0].items()} == {
@@ -187,8 +197,7 @@ class TestScrambling:
     def test_the_generator_determines_it(self):
         networks = one(np.arange(100.0))
         first, again, other = (
-            scramble(networks, np.random.default_rng(seed))["value_body"]["0.weight"].tolist()
-            for seed in (1, 1, 2)
+            scramble(networks, np.random.default_rng(seed))["value_body"]["0.weight"].tolist() for seed in (1, 1, 2)
         )
         assert first == again != other
 

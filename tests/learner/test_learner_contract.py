@@ -388,7 +388,8 @@ class TestTraining:
         squashed = agent.algorithm in ("td3", "ddpg")
         roles = ("policy_body", "policy_head", "value_head") if squashed else ("policy_head", "value_head")
         networks = agent.networks()
-        agent.load_networks({role: {name: huge(name, array) for name, array in networks[role].items()} for role in roles})
+        changes = {role: {name: huge(name, array) for name, array in networks[role].items()} for role in roles}
+        agent.load_networks(changes)
         agent.refuse_divergence()
         with pytest.raises(DivergedError, match=r"outputs are no longer finite at step 0$"), agent.isolated(1):
             agent.act(OBSERVATIONS, deterministic=deterministic)

@@ -15,6 +15,8 @@ import torch
 from builders import TINY, carry_out, dqn, source_spec, task_of, tiny
 from sb3_contrib import ARS, QRDQN, TQC, TRPO, CrossQ, RecurrentPPO
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.sb2_compat.rmsprop_tf_like import RMSpropTFLike
 from stable_baselines3.common.torch_layers import FlattenExtractor
 
 import rl_transfer
@@ -157,20 +159,21 @@ class TestRoles:
 class Normalised(FlattenExtractor):
     """Features with running statistics."""
 
-    def __init__(self, space):
+    def __init__(self, space, affine=True):
         super().__init__(space)
-        self.norm = torch.nn.BatchNorm1d(2)
+        self.norm = torch.nn.BatchNorm1d(2, affine=affine)
 
     def forward(self, observations):
         return self.norm(super().forward(observations))
 
 
 class TestRunningStatistics:
-    def made(self, seed=0):
+    def made(self, seed=0, affine=True):
+        features = {"features_extractor_class": Normalised, "features_extractor_kwargs": {"affine": affine}}
         return PPO(
             "MlpPolicy",
             gymnasium.make("probes:Walk-v0", disable_env_checker=True),
-            policy_kwargs={"features_extractor_class": Normalised, "net_arch": [8]},
+            policy_kwargs=features | {"net_arch": [8]},
             n_steps=16,
             batch_size=16,
             seed=seed,
@@ -181,9 +184,10 @@ class TestRunningStatistics:
         extractor = agent.policy.features_extractor.state_dict()
         return {name: tensor.numpy().tobytes() for name, tensor in extractor.items()}
 
-    def test_frozen_features_keep_theirs_through_training(self):
-        source = self.made(seed=1).learn(64)
-        ours = self.made()
+    @pytest.mark.parametrize("affine", [True, False], ids=["with weights", "without"])
+    def test_frozen_features_keep_theirs_through_training(self, affine):  # SB3.md 8
+        source = self.made(seed=1, affine=affine).learn(64)
+        ours = self.made(affine=affine)
         rl_transfer.warm_start(ours, source, freeze=["features"])
         assert self.features(ours) == self.features(source)
         body = state(ours)
@@ -191,12 +195,90 @@ class TestRunningStatistics:
         assert self.features(ours) == self.features(source)
         assert state(ours) != body
 
+    @pytest.mark.parametrize("affine", [True, False], ids=["with weights", "without"])
+    @pytest.mark.parametrize("settings", [{"freeze": ["features"], "freeze_steps": 32}, {"critic_warmup_steps": 32}])
+    def test_they_move_again_after_the_last_frozen_step(self, settings, affine):
+        # Of all that the policy's actions depend on nothing moves while the critic warms up, these included.
+        ours, seen = self.made(affine=affine), {}
+        rl_transfer.warm_start(ours, self.made(seed=1, affine=affine).learn(64), **settings)
+        start = self.features(ours)
+
+        class Look(BaseCallback):
+            def _on_step(self):
+                return True
+
+            def _on_rollout_start(look):
+                seen[ours.num_timesteps] = self.features(ours)
+
+        ours.learn(96, callback=Look())
+        assert seen[0] == seen[16] == seen[32] == start
+        assert not set(seen[64].values()) & set(start.values())
+
     def test_thawed_features_move_theirs(self):
         source = self.made(seed=1).learn(64)
         ours = self.made()
         rl_transfer.warm_start(ours, source, freeze=["policy_body"])
         ours.learn(64)
         assert not set(self.features(ours).values()) & set(self.features(source).values())
+
+
+class TestMoreThanOnce:
+    """A model may be started from several sources, each with settings of its own."""
+
+    def test_scales_of_both_are_in_force_and_the_optimizer_is_as_before(self):
+        ours, steps = model(n_epochs=1), {}
+        rl_transfer.warm_start(ours, model(seed=1), roles=["policy_body"], learning_rate_scale={"policy_body": 0.1})
+        rl_transfer.warm_start(ours, model(seed=2), roles=["value_body"], learning_rate_scale={"value_body": 0.01})
+        before = {name: tensor.detach().clone() for name, tensor in ours.policy.named_parameters()}
+        groups = ours.policy.optimizer.param_groups
+        ours.learn(16)  # one update of Adam, whose first step is the rate
+        assert ours.policy.optimizer.param_groups is groups
+        assert len(groups) == 1
+        for name, tensor in ours.policy.named_parameters():
+            steps[name] = float((tensor.detach() - before[name]).abs().max())
+        for name, step in steps.items():
+            scale = 0.1 if "policy_net" in name else 0.01 if "mlp_extractor.value_net" in name else 1.0
+            assert step == pytest.approx(3e-4 * scale, rel=0.5), name  # its epsilon takes a little off
+
+    def test_what_either_froze_stays(self):
+        ours = model()
+        rl_transfer.warm_start(ours, model(seed=1), roles=["policy_body"], freeze=["policy_body"])
+        rl_transfer.warm_start(ours, model(seed=2), roles=["value_body"], freeze=["value_body"], freeze_steps=32)
+        before = state(ours)
+        ours.learn(96)
+        stays = {name for name, content in state(ours).items() if content == before[name]}
+        assert stays == {name for name in before if "policy_net" in name}
+
+
+class TestOptimizers:
+    def made(self, kind, seed=0):
+        policy = {"net_arch": [8], "optimizer_class": kind}
+        return A2C("MlpPolicy", walk(), policy_kwargs=policy, seed=seed, device="cpu")
+
+    @pytest.mark.parametrize(
+        "kind",
+        [torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop, RMSpropTFLike],
+        ids=lambda kind: kind.__name__,
+    )
+    def test_known_kinds_are_carried(self, kind):
+        theirs, ours = self.made(kind, seed=1).learn(32), self.made(kind)
+        rl_transfer.warm_start(ours, theirs, optimizer="carry")
+        kept = [[{n: float(torch.as_tensor(v).sum()) for n, v in s.items()}
+                 for s in one.policy.optimizer.state_dict()["state"].values()] for one in (ours, theirs)]  # fmt: skip
+        assert kept[0] == kept[1] != []
+        ours.learn(32)
+
+    def test_others_are_refused_and_the_model_unchanged(self):
+        theirs, ours = self.made(torch.optim.Adam, seed=1).learn(32), self.made(torch.optim.Adagrad)
+        before = state(ours)
+        with pytest.raises(ConfigError, match="the state of Adagrad can't be carried: use optimizer: fresh"):
+            rl_transfer.warm_start(ours, theirs, optimizer="carry")
+        assert state(ours) == before
+
+    def test_a_zip_s_is_not_read(self, tmp_path):
+        self.made(torch.optim.Adam, seed=1).learn(32).save(tmp_path / "their.zip")
+        with pytest.raises(ConfigError, match="left no optimizer state: use optimizer: fresh"):
+            rl_transfer.warm_start(self.made(torch.optim.Adam), tmp_path / "their.zip", optimizer="carry")
 
 
 class TestRefusals:

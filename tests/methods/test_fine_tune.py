@@ -158,13 +158,13 @@ class TestRunningStatisticsOfLayers:
 
         class Target:
             def networks(self):
-                return dict.fromkeys(ROLES, {}) | {"features": ours}
+                return {role: ours if role == "features" else {} for role in ROLES}
 
             def load_networks(self, networks):
                 self.loaded = networks["features"]
 
         target = Target()
-        source = Knowledge(networks=dict.fromkeys(ROLES, {}) | {"features": theirs})
+        source = Knowledge(networks={role: theirs if role == "features" else {} for role in ROLES})
         copy_roles(target, source, Copying(["features"], shrink=0.5, perturb=0.1))
         assert target.loaded["bn.weight"].tolist() == target.loaded["bn.bias"].tolist() == [11.0, 11.0]
         assert target.loaded["bn.running_mean"].tolist() == target.loaded["bn.running_var"].tolist() == [20.0, 20.0]
@@ -174,10 +174,11 @@ class TestRunningStatisticsOfLayers:
 class TestOptimizer:
     def test_another_kind_is_refused_and_nothing_of_it_taken(self, sources):
         target = made("ppo", normalize=True)
-        with pytest.raises(ConfigError, match="keeps square_avg, step, the target's exp_avg.*use optimizer: fresh") as e:
+        says = r"keeps square_avg, step, the target's exp_avg.*use optimizer: fresh"
+        with pytest.raises(ConfigError, match=says) as caught:
             fine_tune(optimizer="carry").transfer(target, sources["a2c"])
-        assert e.value.key == "optimizer"
-        assert "\n" not in e.value.message
+        assert caught.value.key == "optimizer"
+        assert "\n" not in caught.value.message
         assert target.optimizer_state() == {}
 
     def test_a_source_of_which_none_is_known_is_refused(self, sources):
@@ -330,9 +331,10 @@ class TestAcrossAlgorithms:
         assert as_bytes(target.networks()) == before
 
     def test_a_role_asked_for_by_name_must_fit(self):
-        with pytest.raises(ConfigError, match=r"exploration has the tensors log_std, the target's log_std\.weight.*log_ent_coef"):
-            source = made("ppo", seed=1)
-            fine_tune("sac", roles=["policy_body", "exploration"]).transfer(made("sac"), knowledge_of(source))
+        source, target = made("ppo", seed=1), made("sac")
+        says = r"exploration has the tensors log_std, the target's log_std\.weight, log_std\.bias, log_ent_coef"
+        with pytest.raises(ConfigError, match=says):
+            fine_tune("sac", roles=["policy_body", "exploration"]).transfer(target, knowledge_of(source))
 
 
 @pytest.mark.parametrize(

@@ -114,9 +114,10 @@ class TestNeutrality:
         source = build(algorithm, seed=1, normalize=True)
         train(source, 64)
         source.close()
+        blends = [{"statistics": "blend", "blend_steps": steps} for steps in (10**9, 5)]
         results = [
             trained(algorithm, knowledge_of(source), 96, changes={"normalize": True}, **settings)[0]
-            for settings in ({}, {"statistics": "blend", "blend_steps": 10**9}, {"statistics": "blend", "blend_steps": 5})
+            for settings in ({}, *blends)
         ]
         networks = [as_bytes(agent.networks()) for agent in results]
         assert networks[0] == networks[1] != networks[2]
@@ -138,7 +139,7 @@ class TestNeutrality:
 class TestFreezing:
     def test_for_ever(self, algorithm, sources):
         for role in trainable(algorithm):
-            agent, seen = trained(algorithm, sources[algorithm], 128, freeze=[role])
+            _, seen = trained(algorithm, sources[algorithm], 128, freeze=[role])
             theirs = flat(sources[algorithm].networks)
             assert all(same(networks, {**networks, **theirs}, role) for networks in seen.values())
             others = [name for name in theirs if not name.startswith(f"{role}/")]
@@ -279,7 +280,7 @@ class TestLearningRates:
         scales = {role: SCALES[role] for role in trainable(algorithm)}
         with monkeypatch.context() as patch:
             patch.setattr(Regime, "_before_step", lambda *_: None)
-            with pytest.raises(AssertionError):
+            with pytest.raises(AssertionError, match="tensor"):
                 steps_go_as_scaled(algorithm, scales, tmp_path / "unhooked", 0.01)
 
         def once(self, scales):
@@ -346,11 +347,12 @@ def greedy(algorithm, networks):
     return Knowledge(algorithm=algorithm, networks=changed)
 
 
+OFF_POLICY = [name for name in ALGORITHMS if LEARNERS[name].off_policy]
+WITHOUT = [role for role in ROLES if role != "exploration"]
+
+
 class TestExploration:
     """Kept or reset, as one says (SB3.md 11, 12, 13)."""
-
-    OFF_POLICY = [name for name in ALGORITHMS if LEARNERS[name].off_policy]
-    WITHOUT = [role for role in ROLES if role != "exploration"]
 
     def played(self, algorithm, sources, folder, **settings):
         """The actions that were stored before learning started; and the file loads."""
@@ -382,7 +384,7 @@ class TestExploration:
 
     @pytest.mark.parametrize("algorithm", OFF_POLICY)
     def test_reset_random_actions_open_the_training(self, algorithm, sources, tmp_path):
-        agent, actions, rows = self.played(algorithm, sources, tmp_path, roles=self.WITHOUT)
+        agent, actions, rows = self.played(algorithm, sources, tmp_path, roles=WITHOUT)
         if algorithm in NO_POLICY:
             assert 0.25 < np.mean(actions == 1) < 0.75
             assert agent._model.exploration_rate > 0.9
@@ -402,7 +404,11 @@ class TestExploration:
             agent.load_state(tmp_path, segment)
             method.attach(agent)
             seen = []
-            train(agent, 64 * (segment + 1), horizon=256, watch=lambda *_, a=agent: seen.append(a._model.exploration_rate))
+
+            def watch(*_, agent=agent, seen=seen):
+                seen.append(agent._model.exploration_rate)
+
+            train(agent, 64 * (segment + 1), horizon=256, watch=watch)
             assert set(seen) == {tiny(algorithm).exploration_final_eps}
             agent.save_state(tmp_path, segment + 1)
             agent.close()
@@ -410,7 +416,7 @@ class TestExploration:
     @pytest.mark.parametrize("algorithm", ["ppo", "a2c", "trpo", "sac", "tqc"])
     def test_its_tensors_are_carried_or_left(self, algorithm, sources):
         theirs = as_bytes(sources[algorithm].networks)
-        for roles, kept in ((list(ROLES), True), (self.WITHOUT, False)):
+        for roles, kept in ((list(ROLES), True), (WITHOUT, False)):
             agent = build(algorithm)
             before = as_bytes(agent.networks())
             fine_tune(algorithm, roles=roles).transfer(agent, sources[algorithm])

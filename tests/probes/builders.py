@@ -58,6 +58,21 @@ TINY = {
 }
 
 
+# Every setting at once that speaks of steps, and each that is set again in every segment.
+REGIME: dict[str, Any] = {
+    "freeze": ["policy_body", "value_head"],
+    "freeze_steps": 80,
+    "gradual_unfreezing": True,
+    "learning_rate_scale": {"policy_head": 0.1, "value_body": 3.0},
+    "critic_warmup_steps": 40,
+    "optimizer": "carry",
+    "shrink": 0.8,
+    "perturb": 0.1,
+    "statistics": "blend",
+    "blend_steps": 20,
+}
+
+
 def tiny(algorithm: str, **changes: Any) -> LearnerConfig:
     """The tiny configuration of an algorithm; one without an entry above fails its tests."""
     return TINY[algorithm](**changes)

@@ -20,8 +20,9 @@ class Probe(gymnasium.Env[Any, Any]):
     observation_space: gymnasium.Space[Any] = spaces.Box(-10.0, 10.0, (1,), np.float32)
     action_space: gymnasium.Space[Any] = spaces.Discrete(2)
 
-    def __init__(self) -> None:
-        self.action_space = type(self).action_space  # one object for all would share its generator
+    def __init__(self, continuous: bool = False) -> None:
+        box = spaces.Box(-1.0, 1.0, (1,), np.float32)
+        self.action_space = box if continuous else type(self).action_space
         self.steps = 0
         self.seeds: list[int] = []
         self.time = 0
@@ -48,6 +49,11 @@ class Probe(gymnasium.Env[Any, Any]):
         return 1.0, True
 
 
+def chosen(action: Any) -> int:
+    """0 or 1, of a Box action its sign."""
+    return int(action[0] > 0) if np.ndim(action) else int(action)
+
+
 class ConstantReward(Probe):
     """One step, reward 1: the value is 1."""
 
@@ -67,14 +73,14 @@ class ActedReward(Probe):
     """One step, action 1 gives 1, action 0 gives -1: the policy takes action 1."""
 
     def outcome(self, action: Any) -> tuple[float, bool]:
-        return (1.0 if action == 1 else -1.0), True
+        return (1.0 if chosen(action) == 1 else -1.0), True
 
 
 class SeenActedReward(SeenReward):
     """One step, 1 if the action tells the observation's sign, else -1."""
 
     def outcome(self, action: Any) -> tuple[float, bool]:
-        return (1.0 if (action == 1) == (self._seen > 0) else -1.0), True
+        return (1.0 if (chosen(action) == 1) == (self._seen > 0) else -1.0), True
 
 
 class TwoSteps(Probe):

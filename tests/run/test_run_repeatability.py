@@ -2,6 +2,7 @@
 
 import pytest
 from builders import (
+    REGIME,
     Interrupt,
     arm_spec,
     as_bytes,
@@ -16,6 +17,7 @@ from builders import (
     run_spec,
     source_spec,
     status,
+    tiny,
 )
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -26,11 +28,19 @@ from rl_transfer.study import TaskConfig
 LEARNERS = {
     "ppo": ppo(),
     "ppo-schedules": ppo(learning_rate="lin_0.02", clip_range="lin_0.3", target_kl=0.01),
+    "ppo-normalized": ppo(normalize=True),
+    "trpo": tiny("trpo", normalize={"observation": True, "reward": False}),
     "dqn": dqn(),
     "dqn-one-env": dqn(n_envs=1, train_freq=8, buffer_size=40),
     "dqn-n-step": dqn(n_step_returns=3, learning_rate="lin_0.02", tau=0.5),
+    "sac-normalized": tiny("sac", normalize=True),
+    "td3": tiny("td3", noise_type="normal", learning_rate="lin_0.02"),
 }
 ARMS = {
+    "ppo-regime": (ppo(normalize=True), [("fine_tune", REGIME)]),
+    "sac-regime": (tiny("sac", normalize=True), [("fine_tune", REGIME)]),
+    "qrdqn-exploring": (tiny("qrdqn"), [("fine_tune", {"new_heads": True})]),
+    "ppo-features": (ppo(normalize=True), ["feature_extraction"]),
     "ppo-fine-tune": (ppo(), [("fine_tune", {"freeze": ["value_body"]})]),
     "dqn-replay": (dqn(n_step_returns=3), [("replay", {"transitions": 30})]),
     "dqn-both": (dqn(), ["fine_tune", ("replay", {"transitions": 1000})]),
@@ -43,8 +53,8 @@ def sources(tmp_path_factory):
     """A finished source run for each algorithm, two seeds."""
     root = tmp_path_factory.mktemp("sources")
     return {
-        (config.algorithm, seed): carry_out(source_spec(config, seed=seed), root)
-        for config in (ppo(), dqn())
+        (config, seed): carry_out(source_spec(config, seed=seed), root)
+        for config in {ppo(), dqn(), *(config for config, _ in ARMS.values())}
         for seed in (0, 1)
     }
 
@@ -55,7 +65,7 @@ def case(request, sources):
     if request.param in LEARNERS:
         return run_spec(LEARNERS[request.param]), None
     config, methods = (ARMS | PLACEBOS)[request.param]
-    source = sources[config.algorithm, 0]
+    source = sources[config, 0]
     return arm_spec(run_spec(config), source, *methods, scrambled=request.param in PLACEBOS), source
 
 
@@ -210,7 +220,7 @@ class TestArms:
     @pytest.mark.parametrize("case_", list(ARMS))
     def test_scratch_arm_and_placebo_differ_and_the_source_is_left_alone(self, case_, sources, tmp_path):
         config, methods = ARMS[case_]
-        source = sources[config.algorithm, 0]
+        source = sources[config, 0]
         before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
         arm = arm_spec(run_spec(config), source, *methods)
         placebo = arm_spec(run_spec(config), source, *methods, scrambled=True)
@@ -223,7 +233,7 @@ class TestArms:
         assert {path: path.read_bytes() for path in source.rglob("*") if path.is_file()} == before
 
     def test_the_placebo_starts_from_the_scrambled_source(self, sources, tmp_path):
-        source = sources["ppo", 0]
+        source = sources[ppo(), 0]
         # Everything that PPO's losses train but the heads is frozen, so it is still there at the end.
         settings = {"freeze": ["policy_body", "value_body"]}
         spec = arm_spec(run_spec(), source, ("fine_tune", settings), scrambled=True)
@@ -235,7 +245,7 @@ class TestArms:
                 assert not (ours[role][name] == array).all()
 
     def test_frozen_roles_are_the_source_s_to_the_end(self, sources, tmp_path):
-        source = sources["dqn", 0]
+        source = sources[dqn(), 0]
         spec = arm_spec(run_spec(dqn()), source, ("fine_tune", {"freeze": ["value_body"]}))
         folder = carry_out(spec, tmp_path, source)
         ours, theirs = (as_bytes(read_networks(one / "agent" / "networks.safetensors")) for one in (folder, source))
@@ -243,7 +253,7 @@ class TestArms:
 
     def test_knowledge_is_the_source_s_own_seed(self, sources, tmp_path):
         found = [
-            outputs(carry_out(arm_spec(run_spec(), sources["ppo", seed], "fine_tune"), tmp_path, sources["ppo", seed]))
+            outputs(carry_out(arm_spec(run_spec(), sources[ppo(), seed], "fine_tune"), tmp_path, sources[ppo(), seed]))
             for seed in (0, 1)
         ]
         assert found[0]["networks.safetensors"] != found[1]["networks.safetensors"]

@@ -24,5 +24,6 @@ class Pictures(gymnasium.Env):
         return self._observation(), 1.0, False, False, {}
 
 
-gymnasium.register("pictures/Small-v0", Pictures, max_episode_steps=5)
-gymnasium.register("pictures/Bytes-v0", Pictures, max_episode_steps=5, kwargs={"shape": (40, 40, 3), "dtype": "uint8"})
+for name, settings in (("Small", {}), ("Bytes", {"shape": (40, 40, 3), "dtype": "uint8"})):
+    if f"pictures/{name}-v0" not in gymnasium.registry:
+        gymnasium.register(f"pictures/{name}-v0", Pictures, max_episode_steps=5, kwargs=settings)

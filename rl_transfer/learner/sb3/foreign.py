@@ -14,6 +14,7 @@ from torch import Tensor
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import ROLES, Networks
 from rl_transfer.knowledge.foreign import AgentFile, read_agent_file, read_tensors
+from rl_transfer.knowledge.foreign_safety import shown
 from rl_transfer.learner.foreign import ForeignAgent
 from rl_transfer.learner.sb3.features import backbone_tensors
 from rl_transfer.learner.sb3.networks import as_arrays, sort_by_role
@@ -36,7 +37,7 @@ _UNDERSTOOD = {
     *(":type:", "net_arch", "activation_fn", "use_sde", "device", "optimizer_class", "optimizer_kwargs"),
     *("features_extractor_kwargs", "sde_net_arch", "lr_schedule"),
 }
-_SHOWN = 80
+_EXAMPLES = 5
 
 
 def read_agent(path: Path, algorithm: str, observation_space: Space[Any], action_space: Space[Any]) -> ForeignAgent:
@@ -48,7 +49,7 @@ def read_agent(path: Path, algorithm: str, observation_space: Space[Any], action
         learner = reader.configuration(observation_space, action_space)
     except ConfigError as error:
         raise ConfigError(error.message, file=path) from error
-    except ValidationError as error:
+    except ValueError as error:  # layers of no units, layer numbers beyond all bounds
         raise ConfigError(f"has networks of sizes that no {algorithm} agent has: use another", file=path) from error
     steps = file.settings.get("num_timesteps")
     steps = steps if type(steps) is int and steps >= 0 else None
@@ -66,7 +67,8 @@ def read_backbone(path: Path, features: FeaturesConfig, observation_space: Space
         raise ConfigError(f"{features.name} has no parameters: give another architecture", key="--features")
     networks = {role: found if role == "features" else {} for role in ROLES}
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    notes = (f"left out, no part of {features.name}: {', '.join(dropped)}",) if dropped else ()
+    such = ", ".join(map(shown, dropped[:_EXAMPLES]))
+    notes = (f"left out, no part of {features.name}: {len(dropped)} tensors, such as {such}",) if dropped else ()
     # PPO acts in every action space; it only carries the architecture.
     return ForeignAgent(PPOConfig(algorithm="ppo", features=features), networks, digest, notes=notes)
 
@@ -94,7 +96,7 @@ def _read_as(algorithm: str, file: AgentFile) -> Networks | None:
     variables = {name: _as_float(tensor) for name, tensor in file.variables.items()}
     try:
         networks = as_arrays(sort_by_role(algorithm, tensors, variables))
-    except (KeyError, AttributeError):  # a tensor without a role, a body that is no sequence of layers
+    except (KeyError, AttributeError, ValueError):  # a tensor without a role, a body that is no sequence of layers
         return None
     outputs = {_rows(array) for array in networks["value_head"].values()}
     one_output = algorithm in ("sac", "td3", "ddpg")
@@ -107,8 +109,8 @@ def _odd_tensor(algorithm: str, file: AgentFile) -> str:
     for name in file.policy:
         try:
             assign_roles(algorithm, [name])
-        except (KeyError, AttributeError):
-            return f"tensor {name[:_SHOWN]!r}"
+        except (KeyError, AttributeError, ValueError):
+            return f"tensor {shown(name)}"
     return f"the whole of its {len(file.policy)} tensors"
 
 
@@ -142,7 +144,7 @@ class _Reader:
             yield f"the file does not say its activation: {self._activation()} assumed"
         unknown = self._policy.keys() - _UNDERSTOOD - self._class.model_fields.keys()
         if unknown:
-            yield f"policy settings not taken over: {', '.join(sorted(name[:_SHOWN] for name in unknown))}"
+            yield f"policy settings not taken over: {', '.join(sorted(map(shown, unknown))[:_EXAMPLES])}"
         if "use_sde" in self._class.model_fields and self._uses_sde and "actor.mu.weight" in self._file.policy:
             yield "the file's actions before squashing are not clipped, here they are (gSDE)"
 
@@ -160,7 +162,7 @@ class _Reader:
         match = re.fullmatch(r"<class 'torch\.nn\.modules\.activation\.(\w+)'>", str(text))
         if match is None or match[1] not in _ACTIVATIONS:
             known = ", ".join(_ACTIVATIONS.values())
-            raise ConfigError(f"its networks have the activation {str(text)[:_SHOWN]!r}; known here: {known}")
+            raise ConfigError(f"its networks have the activation {shown(text)}; known here: {known}")
         return _ACTIVATIONS[match[1]]
 
     def _features(self, observation_space: Space[Any]) -> dict[str, Any] | None:
@@ -170,7 +172,7 @@ class _Reader:
             return FlattenConfig().model_dump() if has_parameters(None, observation_space) else None
         for name in tensors:
             if re.fullmatch(_NATURE_CNN, name) is None:
-                what = f"tensor {name[:_SHOWN]!r} belongs to a feature extractor of its maker's own"
+                what = f"tensor {shown(name)} belongs to a feature extractor of its maker's own"
                 raise ConfigError(f"{what}: only NatureCNN can be imported with an agent, others with --features")
         sizes = [_rows(array) for name, array in tensors.items() if name.endswith("linear.0.bias")]
         return NatureCNNConfig().model_dump() | ({"features_dim": sizes[0]} if sizes else {})

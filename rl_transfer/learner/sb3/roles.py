@@ -123,8 +123,10 @@ def _split_off_heads(assigned: dict[str, Place | None], body: Role, head: Role) 
     layers: dict[str, list[tuple[int, str, str]]] = {}
     for tensor, place in assigned.items():
         if place is not None and place[0] == body:
-            prefix, layer, parameter = re.fullmatch(r"(qf\d+\.|)(\d+)\.(.+)", place[1]).groups()  # type: ignore[union-attr]
-            layers.setdefault(prefix, []).append((int(layer), tensor, prefix + parameter))
+            match = re.fullmatch(r"(qf\d+\.|)(\d+)\.(.+)", place[1])
+            if match is None:
+                raise KeyError(f"tensor {tensor!r} is no layer of a sequence")
+            layers.setdefault(match[1], []).append((int(match[2]), tensor, match[1] + match[3]))
     for found in layers.values():
         last = max(layer for layer, _, _ in found)
         for layer, tensor, name in found:
