@@ -1,6 +1,6 @@
 """What is refused before anything trains; each error names the file, the line where there is one, and the key."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import lcm
 
 from rl_transfer.errors import ConfigError
@@ -100,11 +100,18 @@ def check_methods(study: LoadedStudy, pair: LoadedPair, target: TaskFacts) -> di
     for name, arm in study.config.arms.items():
         try:
             resolved[name] = resolve_methods(arm.methods, learner.algorithm)
-            for method in build_methods(arm.methods, learner.algorithm):
-                refuse_empty_roles(learner, target.observation_space, target.action_space, method.named_roles)
+            _refuse_empty_roles(learner, target, arm.methods)
         except ConfigError as error:
             raise study.draft.under(error, "arms", name, "methods") from error
     return resolved
+
+
+def _refuse_empty_roles(learner: LearnerConfig, target: TaskFacts, methods: Sequence[Named]) -> None:
+    for index, method in enumerate(build_methods(methods, learner.algorithm)):
+        try:
+            refuse_empty_roles(learner, target.observation_space, target.action_space, method.named_roles)
+        except ConfigError as error:
+            raise ConfigError(error.message, key=f"{index}.{methods[index].name}") from error
 
 
 def check_source_agent(study: LoadedStudy, pair: LoadedPair, agent: StoredSource) -> list[str]:
