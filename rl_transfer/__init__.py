@@ -3,6 +3,7 @@
 The public Python API; each name is imported when it is first used:
 
 - ``import_source``: make a source of an agent that someone else trained.
+- ``export_actor``: write a finished run's actor as one file to deploy.
 - ``train_sources``: train a study's sources alone.
 - ``run_study``: train sources, arms and controls, and judge them.
 - ``warm_start``: start one's own Stable-Baselines3 model from another.
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rl_transfer.analysis import judge as judge
+    from rl_transfer.api import export_actor as export_actor
     from rl_transfer.api import import_source as import_source
     from rl_transfer.api import run_study as run_study
     from rl_transfer.api import train_sources as train_sources
@@ -22,13 +24,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "export_actor": "rl_transfer.api",
     "import_source": "rl_transfer.api",
     "judge": "rl_transfer.analysis",
     "run_study": "rl_transfer.api",
     "train_sources": "rl_transfer.api",
     "warm_start": "rl_transfer.warm_starting",
 }
-__all__ = ["import_source", "judge", "run_study", "train_sources", "warm_start"]
+__all__ = ["export_actor", "import_source", "judge", "run_study", "train_sources", "warm_start"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from rl_transfer.errors import ConfigError
-from rl_transfer.knowledge import Knowledge, KnowledgeKind, Networks, TensorFate, read_knowledge
+from rl_transfer.knowledge import Knowledge, KnowledgeKind, TensorFate, read_knowledge
+from rl_transfer.learner import Recipient
 from rl_transfer.methods import build_methods
 from rl_transfer.methods.fine_tune import FineTune
 from rl_transfer.run.transfer import in_target_spaces, print_fates
@@ -61,7 +62,7 @@ def warm_start(
     knowledge, spaces = _knowledge(source, source_algorithm or learner.algorithm, source_statistics)
     _refuse_non_finite(knowledge)
     if mapping is not None:
-        knowledge = _translated(knowledge, mapping, spaces, model, learner.networks())
+        knowledge = _translated(knowledge, mapping, spaces, model, learner)
     with unchanged_on_error(model):
         fates = list(method.transfer(learner, knowledge))
     method.attach(learner)
@@ -101,7 +102,11 @@ def _knowledge(
 
 
 def _translated(
-    knowledge: Knowledge, mapping: dict[str, Any], spaces: HasSpaces | None, model: "BaseAlgorithm", initial: Networks
+    knowledge: Knowledge,
+    mapping: dict[str, Any],
+    spaces: HasSpaces | None,
+    model: "BaseAlgorithm",
+    learner: Recipient,
 ) -> Knowledge:
     if spaces is None:
         what = "a zip does not say its spaces: make it a source with 'rl-transfer source import' and give its folder"
@@ -112,7 +117,7 @@ def _translated(
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in ("mapping", *first["loc"]) if not str(part).startswith("<"))
         raise ConfigError(first["msg"], key=key) from error
-    return in_target_spaces(knowledge, initial, map_spaces(config, spaces, model))
+    return in_target_spaces(knowledge, learner, learner.networks(), map_spaces(config, spaces, model))
 
 
 def _refuse_non_finite(knowledge: Knowledge) -> None:

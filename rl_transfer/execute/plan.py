@@ -15,6 +15,7 @@ from rl_transfer.execute.check import (
 )
 from rl_transfer.execute.identity import code_digest, library_versions
 from rl_transfer.execute.sources import StoredSource, find_source
+from rl_transfer.run.rehearsal import rehearse
 from rl_transfer.store import Store, run_key
 from rl_transfer.study import (
     LearnerConfig,
@@ -85,9 +86,28 @@ def plan_study(study: LoadedStudy, store: Store) -> Plan:
         if agent is not None:
             notes += check_source_agent(study, pair, agent)
         notes += check_budget(study, pair, segment_steps(pair.config.learner, target))
-        runs += _PairPlanner(study.config, pair, methods, source, target, agent).runs()
+        planned = list(_PairPlanner(study.config, pair, methods, source, target, agent).runs())
+        _rehearse(study, pair, planned, agent)
+        runs += planned
     runs.sort(key=lambda run: run.spec.role != "source")
     return Plan(study, tuple(runs), tuple(dict.fromkeys(notes)))
+
+
+def _rehearse(study: LoadedStudy, pair: LoadedPair, runs: Sequence[PlannedRun], agent: StoredSource | None) -> None:
+    """Try each arm's transfer where something might not fit: where source and target differ in more than the task."""
+    if pair.config.mapping is None and pair.config.source_learner is None and agent is None:
+        return
+    sources = {run.key: run.spec for run in runs if run.spec.role == "source"}
+    for name in study.config.arms:
+        spec = next(run.spec for run in runs if run.arm == name)
+        if spec.source is None:
+            continue
+        try:
+            rehearse(spec, sources[spec.source.key], None if agent is None else agent.folder)
+        except ConfigError as error:
+            if error.key is not None and error.key.startswith("mapping"):
+                raise pair.draft.under(error) from error
+            raise study.draft.under(error, "arms", name, "methods") from error
 
 
 def _source_agent(pair: LoadedPair, store: Store) -> StoredSource | None:

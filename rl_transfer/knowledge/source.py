@@ -61,7 +61,7 @@ def write_knowledge(agent: Path, knowledge: Knowledge) -> None:
         write_networks(agent / _NETWORKS, knowledge.networks)
     if knowledge.statistics is not None:
         knowledge.statistics.write(agent / _STATISTICS)
-    if knowledge.optimizer:
+    if knowledge.optimizer is not None:
         write_optimizer(agent / _OPTIMIZER, knowledge.optimizer)
     if knowledge.experience is not None:
         knowledge.experience.write(agent / _EXPERIENCE)

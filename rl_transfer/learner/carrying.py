@@ -135,20 +135,28 @@ def carry_statistics(
         blend_steps: See there.
 
     Raises:
-        ConfigError: If the source's networks saw normalised observations and the target's would not.
+        ConfigError: If the networks' inputs would be normalised on one side only.
     """
     theirs, ours = knowledge.statistics, learner.statistics()
     if theirs is None and ours is None:
         return []
-    if theirs is not None and theirs.observation and (ours is None or not ours.observation):
-        raise ConfigError(
-            "the source's networks saw normalised observations, the target's would see them as they are: "
-            "set learner.normalize"
-        )
+    _refuse_other_inputs(theirs, ours, choice)
     if theirs is not None and choice != "reestimate":
         cap = blend_steps if choice == "blend" else np.inf
         learner.load_statistics(theirs.map(lambda moments: replace(moments, count=min(moments.count, cap))))
     return _statistics_fates(theirs or Statistics({}), ours or Statistics({}), choice)
+
+
+def _refuse_other_inputs(theirs: Statistics | None, ours: Statistics | None, choice: StatisticsChoice) -> None:
+    """Refuse networks whose inputs would be normalised on one side only."""
+    saw = theirs is not None and bool(theirs.observation)
+    sees = ours is not None and bool(ours.observation)
+    if saw and not sees:
+        what = "the source's networks saw normalised observations, the target's would see them as they are"
+        raise ConfigError(f"{what}: set learner.normalize")
+    if sees and not saw and choice != "reestimate":
+        what = "the source's networks saw observations as they are, the target's would see them normalised"
+        raise ConfigError(f"{what}: set learner.normalize.observation: false (or statistics: reestimate)")
 
 
 def _statistics_fates(theirs: Statistics, ours: Statistics, choice: StatisticsChoice) -> list[TensorFate]:
@@ -189,7 +197,9 @@ def carry_optimizer(learner: Recipient, knowledge: Knowledge, fates: Collection[
         ConfigError: If the source left no state, or that of another kind of optimizer.
     """
     if knowledge.optimizer is None:
-        raise ConfigError("the source left no optimizer state: use optimizer: fresh", key="optimizer")
+        raise ConfigError(
+            "the source left no optimizer state (agents from files have none): use optimizer: fresh", key="optimizer"
+        )
     copied = {f"{fate.role}/{fate.tensor}" for fate in fates if fate.fate == "copied"}
     state = {name: kept for name, kept in knowledge.optimizer.items() if name in copied}
     learner.load_optimizer_state(state)
@@ -212,9 +222,18 @@ def exploration_fates(algorithm: str, *, kept: bool) -> list[TensorFate]:
     learner = LEARNERS[algorithm]
     if not learner.off_policy:
         return []
-    names = ["random start steps"]
+    names = {"random start steps": "none: the carried policy acts from the first step"}
     if "exploration_final_eps" in learner.model_fields:
-        names.append("epsilon schedule")
-    why = "kept: explores as the source did at its end" if kept else "exploration starts anew"
-    fate: Fate = "copied" if kept else "reinitialised"
-    return [TensorFate(name, "exploration", None, None, fate, "no", why) for name in names]
+        names["epsilon schedule"] = "stays at its final value"
+    return [
+        TensorFate(
+            tensor=name,
+            role="exploration",
+            from_shape=None,
+            to_shape=None,
+            fate="copied" if kept else "reinitialised",
+            frozen="no",
+            why=why if kept else "exploration starts anew",
+        )
+        for name, why in names.items()
+    ]

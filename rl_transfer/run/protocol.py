@@ -19,7 +19,7 @@ from rl_transfer.methods import build_methods
 from rl_transfer.run import checkpoint as checkpoints
 from rl_transfer.run.checkpoint import Checkpoint
 from rl_transfer.run.curve import Curve, play
-from rl_transfer.run.transfer import print_fates, transfer, write_fates
+from rl_transfer.run.transfer import print_fates, read_source, transfer, write_fates
 from rl_transfer.store import read_json, read_spec, write_csv, write_json
 from rl_transfer.study import RunSpec
 from rl_transfer.tasks import Charged, Meter, Sham, SpaceMapping, inspect_task, make, map_spaces
@@ -101,7 +101,8 @@ class Run:
         if self.source is not None and self.spec.source is not None:
             branch = seeds.generator(self.spec.role, self.spec.seed, "scramble")
             scrambler = branch if self.spec.source.scrambled else None
-            fates = transfer(self.methods, learner, self.source, self._mapping(), scrambler)
+            knowledge = read_source(self.source, self.methods)
+            fates = transfer(self.methods, learner, knowledge, self._mapping(), scrambler)
             write_fates(self.folder / "transfer.csv", fates)
             print_fates(fates)
         first = Checkpoint(segment=0)
@@ -131,6 +132,8 @@ class Run:
             self._on_progress(Progress(charged, self._last_return))
 
         spec = self.spec
+        # Before training resets its environments: running statistics count what they show then.
+        curve.measure_before(learner, self._meter.steps + 1)
         learner.train(
             until=min((state.segment + 1) * spec.segment_steps, spec.budget_steps),
             horizon=spec.budget_steps,

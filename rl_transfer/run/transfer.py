@@ -1,15 +1,20 @@
 """The moment of transfer: a source's knowledge, scrambled for a placebo, enters a fresh learner."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import (
+    ROLES,
     Knowledge,
     KnowledgeKind,
     Networks,
+    Role,
     TensorFate,
     draw_orders,
     read_knowledge,
@@ -20,27 +25,46 @@ from rl_transfer.knowledge import (
     translate_statistics,
     translate_transitions,
 )
-from rl_transfer.learner import Learner
+from rl_transfer.learner import Learner, Recipient
 from rl_transfer.methods import Method
 from rl_transfer.store import read_spec, write_csv
 from rl_transfer.tasks import SpaceMapping
 
+# Roles that are translated together, and fewer of them where that can't be done.
+_PARTS: tuple[tuple[tuple[Role, ...], ...], ...] = (
+    (("features", "policy_body", "policy_head", "exploration"), ("features", "policy_body")),
+    (("features", "value_body", "value_head"), ("features", "value_body")),
+)
 _COLUMNS = ("tensor", "role", "from_shape", "to_shape", "fate", "frozen", "why")
+
+
+def kinds_needed(methods: Sequence[Method]) -> frozenset[KnowledgeKind]:
+    """The kinds of knowledge that an arm's methods use."""
+    return frozenset().union(*(method.needs for method in methods))
+
+
+def read_source(source: Path, methods: Sequence[Method]) -> Knowledge:
+    """What a finished source run left behind, as far as an arm's methods use it.
+
+    Raises:
+        StoreError: If a file is missing or damaged.
+    """
+    return read_knowledge(source / "agent", kinds_needed(methods), algorithm=read_spec(source).learner.algorithm)
 
 
 def transfer(
     methods: Sequence[Method],
     learner: Learner,
-    source: Path,
+    knowledge: Knowledge,
     mapping: SpaceMapping,
     scrambler: np.random.Generator | None,
 ) -> list[TensorFate]:
-    """Let each method change the learner once, from the knowledge in a source's run folder.
+    """Let each method change the learner once.
 
     Args:
         methods: The arm's methods, in order.
         learner: A fresh learner.
-        source: Folder of the finished source run.
+        knowledge: The source's.
         mapping: Between the source's spaces and the target's.
         scrambler: Scrambles the knowledge, for a placebo; None leaves it as it is.
 
@@ -50,12 +74,10 @@ def transfer(
     Raises:
         ConfigError: If something does not fit.
     """
-    kinds: frozenset[KnowledgeKind] = frozenset().union(*(method.needs for method in methods))
-    knowledge = read_knowledge(source / "agent", kinds, algorithm=read_spec(source).learner.algorithm)
     initial = learner.networks()
     if scrambler is not None:
         knowledge = _scrambled(knowledge, initial, scrambler)
-    knowledge = in_target_spaces(knowledge, initial, mapping)
+    knowledge = in_target_spaces(knowledge, learner, initial, mapping)
     return [fate for method in methods for fate in method.transfer(learner, knowledge)]
 
 
@@ -71,12 +93,13 @@ def _scrambled(knowledge: Knowledge, initial: Networks, generator: np.random.Gen
     )
 
 
-def in_target_spaces(knowledge: Knowledge, initial: Networks, mapping: SpaceMapping) -> Knowledge:
+def in_target_spaces(knowledge: Knowledge, learner: Recipient, initial: Networks, mapping: SpaceMapping) -> Knowledge:
     """A source's knowledge as the target would have it.
 
     Args:
         knowledge: The source's.
-        initial: The fresh target learner's networks, for what the mapping gives no value.
+        learner: The fresh target learner.
+        initial: Its networks, for what the mapping gives no value.
         mapping: Between the source's spaces and the target's.
 
     Raises:
@@ -86,7 +109,8 @@ def in_target_spaces(knowledge: Knowledge, initial: Networks, mapping: SpaceMapp
     resized: Mapping[str, tuple[int, ...]] = {}
     if networks is not None:
         normalized = () if statistics is None else tuple(statistics.observation)
-        networks, resized = translate_networks(networks, initial, mapping, normalized=normalized)
+        translate = _translate_fitting if knowledge.algorithm not in ("", learner.algorithm) else translate_networks
+        networks, resized = translate(networks, initial, mapping, normalized=normalized)
     return replace(
         knowledge,
         networks=networks,
@@ -94,6 +118,36 @@ def in_target_spaces(knowledge: Knowledge, initial: Networks, mapping: SpaceMapp
         experience=None if experience is None else translate_transitions(experience, mapping),
         resized=resized,
     )
+
+
+def _translate_fitting(
+    source: Networks, initial: Networks, mapping: SpaceMapping, *, normalized: Collection[str]
+) -> tuple[Networks, dict[str, tuple[int, ...]]]:
+    """Of another algorithm's networks what can be translated; the rest stays as it is, and won't fit.
+
+    Raises:
+        ConfigError: If actions are to be scaled: what that means differs between algorithms.
+    """
+    if any(abs(scale) != 1 for scale in mapping.actions.scale):
+        raise ConfigError("between algorithms actions can be turned round but not scaled", key="mapping.action")
+    found: dict[Role, Mapping[str, NDArray[Any]]] = {role: source[role] for role in ROLES}
+    resized: dict[str, tuple[int, ...]] = {}
+    for parts in _PARTS:
+        for roles in parts:
+            try:
+                made, shapes = translate_networks(
+                    _only(roles, source), _only(roles, initial), mapping, normalized=normalized
+                )
+            except ConfigError:
+                continue  # fewer of its roles may do; those left out are listed when the others are copied
+            found |= {role: made[role] for role in roles}
+            resized |= shapes
+            break
+    return found, resized
+
+
+def _only(roles: Collection[Role], networks: Networks) -> Networks:
+    return {role: networks[role] if role in roles else {} for role in ROLES}
 
 
 def write_fates(path: Path, fates: Iterable[TensorFate]) -> None:

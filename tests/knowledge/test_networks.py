@@ -203,6 +203,20 @@ class TestScrambling:
 
 
 class TestKnowledge:
+    def test_all_parts_come_back_an_empty_optimizer_too(self, tmp_path):
+        moments = Moments(np.zeros(2), np.ones(2), 7.0)
+        reward = Moments(np.array(0.5), np.array(2.0), 3.0)
+        for optimizer in ({}, {"value_body/0.weight": {"step": np.array(3.0), "exp_avg": np.ones(2)}}):
+            written = Knowledge(
+                "ppo", one(np.ones(2, np.float32)), Statistics({"": moments}, reward), optimizer=optimizer
+            )
+            write_knowledge(tmp_path, written)
+            found = read_knowledge(tmp_path, frozenset({"networks"}), algorithm="ppo")
+            assert found.optimizer.keys() == optimizer.keys()
+            assert all(found.optimizer[n][w].tolist() == a.tolist() for n in optimizer for w, a in optimizer[n].items())
+            assert (found.statistics.reward.mean.shape, found.statistics.reward.count) == ((), 3.0)
+            assert found.statistics.observation[""].var.tolist() == [1.0, 1.0]
+
     def test_only_what_is_needed_is_read(self, tmp_path):
         write_networks(tmp_path / "networks.safetensors", one(np.ones(2, np.float32)))
         found = read_knowledge(tmp_path, frozenset({"networks"}), algorithm="ppo")

@@ -1,5 +1,7 @@
 """Fine-tuning: what is copied, what is refused, and the account of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from builders import BOX_WALK, TINY, as_bytes, dqn, flat, learner, ppo, task_of, tiny, train
@@ -183,7 +185,7 @@ class TestOptimizer:
 
     def test_a_source_of_which_none_is_known_is_refused(self, sources):
         source = Knowledge(algorithm="ppo", networks=sources["ppo"].networks)
-        with pytest.raises(ConfigError, match="left no optimizer state: use optimizer: fresh"):
+        with pytest.raises(ConfigError, match="left no optimizer state .*use optimizer: fresh"):
             fine_tune(optimizer="carry").transfer(made("ppo"), source)
 
     def test_a_source_that_never_updated_is_as_fresh(self):
@@ -254,6 +256,14 @@ class TestStatistics:
         for normalize in (False, only_rewards):
             with pytest.raises(ConfigError, match=r"saw normalised observations.*set learner\.normalize"):
                 fine_tune().transfer(made("ppo", normalize=normalize), sources["ppo"])
+
+    def test_a_source_that_saw_them_as_they_are_needs_a_target_that_does_or_fresh_statistics(self, sources):
+        source = replace(sources["ppo"], statistics=None)
+        target = made("ppo", normalize=True)
+        with pytest.raises(ConfigError, match=r"as they are.*learner\.normalize\.observation: false.*reestimate"):
+            fine_tune().transfer(target, source)
+        fates = fine_tune(statistics="reestimate").transfer(target, source)
+        assert {fate.fate for fate in fates if fate.role == "statistics"} == {"reinitialised"}
 
     def test_normalised_rewards_alone_may_be_left_behind_and_are_listed(self, sources):
         source = Knowledge(

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import fields
+from functools import cache
 from typing import get_args
 
 import pytest
@@ -42,14 +43,21 @@ PAIRS = [(name, algorithm) for name in METHODS for algorithm in method_class(nam
 ZEROS = [(name, algorithm, index) for name, algorithm in PAIRS for index in range(len(ZERO.get(name, [])))]
 
 
+def marked(*case):
+    """Whole runs of one algorithm of each kind in every test run, of the others among the slow tests."""
+    return pytest.param(*case, marks=() if case[1] in ("ppo", "dqn", "sac") else pytest.mark.slow)
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A source run and a scratch run of each algorithm that some method names."""
+    """By algorithm a source run and a scratch run, carried out when they are first asked for."""
     root = tmp_path_factory.mktemp("finished")
-    algorithms = sorted({algorithm for _, algorithm in PAIRS})
-    return {
-        name: (carry_out(source_spec(tiny(name)), root), carry_out(run_spec(tiny(name)), root)) for name in algorithms
-    }
+
+    @cache
+    def runs(algorithm):
+        return carry_out(source_spec(tiny(algorithm)), root), carry_out(run_spec(tiny(algorithm)), root)
+
+    return runs
 
 
 def test_there_are_methods():
@@ -110,10 +118,10 @@ class TestEveryMethod:
                 Run(spec, folder_of(spec, tmp_path), None, print)
 
 
-@pytest.mark.parametrize(("name", "algorithm"), PAIRS)
+@pytest.mark.parametrize(("name", "algorithm"), [marked(*pair) for pair in PAIRS])
 class TestEveryMethodWithEveryAlgorithm:
     def test_it_runs_changes_something_and_its_placebo_something_else(self, name, algorithm, finished, tmp_path):
-        source, scratch = finished[algorithm]
+        source, scratch = finished(algorithm)
         method = (name, STRONG.get(name, {}))
         if not method_class(name).needs:  # nothing of a source, so no placebo
             spec = run_spec(tiny(algorithm)).model_copy(update={"methods": (Named(name=name),)})
@@ -128,10 +136,10 @@ class TestEveryMethodWithEveryAlgorithm:
         assert (arm / "transfer.csv").exists()
 
 
-@pytest.mark.parametrize(("name", "algorithm", "index"), ZEROS)
+@pytest.mark.parametrize(("name", "algorithm", "index"), [marked(*zero) for zero in ZEROS])
 @pytest.mark.parametrize("scrambled", [False, True], ids=["arm", "placebo"])
 def test_zero_strength_is_scratch_byte_for_byte(name, algorithm, index, scrambled, finished, tmp_path):
-    source, scratch = finished[algorithm]
+    source, scratch = finished(algorithm)
     spec = arm_spec(run_spec(tiny(algorithm)), source, (name, ZERO[name][index]), scrambled=scrambled)
     ours, theirs = outputs(carry_out(spec, tmp_path, source)), outputs(scratch)
     for file in ("curve.csv", "networks.safetensors", "status.json"):

@@ -1,0 +1,56 @@
+"""A transfer tried out before anything is trained: does what the source will leave fit the target's learner?"""
+
+from functools import partial
+from pathlib import Path
+
+from rl_transfer.knowledge import Knowledge
+from rl_transfer.learner import Learner, build_learner
+from rl_transfer.methods import build_methods
+from rl_transfer.run.transfer import kinds_needed, read_source, transfer
+from rl_transfer.study import LearnerConfig, RunSpec, TaskConfig
+from rl_transfer.tasks import Meter, inspect_task, make, map_spaces
+
+
+def rehearse(spec: RunSpec, source: RunSpec, agent: Path | None) -> None:
+    """Carry a source's networks into a fresh learner, as the run will.
+
+    Args:
+        spec: A run that uses knowledge.
+        source: The run it comes from.
+        agent: The source's folder where it is finished already; a fresh agent of the same shapes stands for one that
+            is still to be trained.
+
+    Raises:
+        ConfigError: If something does not fit; the key is a setting of the method's, or begins with ``mapping``.
+    """
+    methods = build_methods(spec.methods, spec.learner.algorithm)
+    if agent is None:
+        # A fresh agent has no experience yet.
+        methods = [method for method in methods if "experience" not in method.needs]
+    if "networks" not in kinds_needed(methods):
+        return
+    mapping = map_spaces(spec.mapping, inspect_task(source.task), inspect_task(spec.task))
+    learner = _fresh(spec.learner, spec.task)
+    try:
+        knowledge = read_source(agent, methods) if agent is not None else _fresh_knowledge(source)
+        transfer(methods, learner, knowledge, mapping, None)
+    finally:
+        learner.close()
+
+
+def _fresh_knowledge(source: RunSpec) -> Knowledge:
+    agent = _fresh(source.learner, source.task)
+    agent.close()
+    return Knowledge(
+        algorithm=agent.algorithm,
+        networks=agent.networks(),
+        statistics=agent.statistics(),
+        optimizer=agent.optimizer_state(),
+    )
+
+
+def _fresh(config: LearnerConfig, task: TaskConfig) -> Learner:
+    """A learner without room for the experience that it will not make."""
+    if config.off_policy:
+        config = config.model_copy(update={"buffer_size": config.n_envs})
+    return build_learner(config, [partial(make, task)] * config.n_envs, Meter(), seed=0)

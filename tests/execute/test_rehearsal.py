@@ -1,0 +1,103 @@
+"""Transfers that can't work are refused before anything is trained, with one line each."""
+
+from copy import deepcopy
+
+import pytest
+import yaml
+
+from rl_transfer.errors import ConfigError
+from rl_transfer.execute import plan_study
+from rl_transfer.store import Store
+from rl_transfer.study import load_study
+
+SMALL = {"n_envs": 2, "n_steps": 32, "batch_size": 32, "net_arch": [8]}
+OFF = {"n_envs": 2, "train_freq": 16, "buffer_size": 100, "learning_starts": 10, "net_arch": [8]}
+PAIR = {
+    "budget": {"source": 128, "target": 128},
+    "evaluation": {"points": 3, "episodes": 2},
+    "score": {"random": 20.0, "reference": 500.0, "worst": 8.0},
+    "threshold_score": 0.8,
+    "source_threshold_return": 300.0,
+}
+CARTPOLE = {"source": {"id": "CartPole-v1"}, "target": {"id": "CartPole-v1"}}
+ACROBOT = {
+    "source": {"id": "CartPole-v1"},
+    "target": {"id": "Acrobot-v1"},
+    "mapping": {"observation": [None, 2, None, None, 3, None], "action": [0, None, 1]},
+}
+TURNED = {
+    "source": {"id": "Pendulum-v1"},
+    "target": {"id": "MountainCarContinuous-v0"},
+    "mapping": {"observation": [0, 2], "action": [{"index": 0, "scale": 0.25}]},
+}
+
+
+def learner(algorithm, **settings):
+    return deepcopy({"algorithm": algorithm, **(SMALL if algorithm in ("ppo", "trpo") else OFF), **settings})
+
+
+def planned(tmp_path, pair, *methods):
+    (tmp_path / "pair.yaml").write_text(yaml.safe_dump(PAIR | pair))
+    study = {"pairs": ["pair.yaml"], "arms": {"arm": {"methods": list(methods) or ["fine_tune"]}}}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    return plan_study(load_study(str(tmp_path / "study.yaml")), Store(tmp_path / "runs"))
+
+
+@pytest.mark.parametrize(
+    ("pair", "method", "says"),
+    [
+        (
+            CARTPOLE | {"learner": learner("ppo"), "source_learner": learner("ppo", net_arch=[4])},
+            "fine_tune",
+            r"arms\.arm\.methods\.roles: policy_body/0\.weight has shape \(4, 4\)",
+        ),
+        (
+            TURNED | {"learner": learner("sac"), "mapping": TURNED["mapping"] | {"action": [-1.0]}},
+            "fine_tune",
+            r"mapping\.action\.0",
+        ),
+        (TURNED | {"learner": learner("sac")}, "fine_tune", r"mapping\.action\.0: .*scale must be 0\.5 or -0\.5"),
+        (
+            {"source": {"id": "Pendulum-v1"}, "target": {"id": "Pendulum-v1"}}
+            | {"learner": learner("sac"), "source_learner": learner("sac", normalize=True)},
+            "fine_tune",
+            r"normalised observations.*set learner\.normalize",
+        ),
+        (
+            CARTPOLE | {"learner": learner("dqn"), "source_learner": learner("ppo")},
+            {"fine_tune": {"roles": ["policy_body"]}},
+            "policy_body has the tensors .*the target's none",
+        ),
+        (
+            CARTPOLE | {"learner": learner("ppo"), "source_learner": learner("dqn", net_arch=[4])},
+            "fine_tune",
+            "no role of the source fits the target",
+        ),
+        (
+            ACROBOT | {"learner": learner("qrdqn"), "source_learner": learner("dqn", net_arch=[4])},
+            "fine_tune",
+            "no role of the source fits the target",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused(pair, method, says, tmp_path):
+    with pytest.raises(ConfigError, match=says) as caught:
+        planned(tmp_path, pair, method)
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ACROBOT | {"learner": learner("ppo")},
+        ACROBOT | {"learner": learner("dqn"), "source_learner": learner("dqn", learning_rate=0.01)},
+        ACROBOT | {"learner": learner("qrdqn"), "source_learner": learner("dqn")},
+        TURNED | {"learner": learner("sac"), "mapping": TURNED["mapping"] | {"action": [{"index": 0, "scale": -0.5}]}},
+        CARTPOLE | {"learner": learner("ppo"), "source_learner": learner("trpo")},
+    ],
+)
+def test_what_fits_is_planned(pair, tmp_path):
+    assert planned(tmp_path, pair).runs
+    assert planned(tmp_path, pair, {"fine_tune": {"optimizer": "carry"}}).runs  # a fresh source has none yet
