@@ -13,11 +13,15 @@ from safetensors.numpy import save_file
 from rl_transfer.errors import StoreError
 from rl_transfer.knowledge import (
     ROLES,
+    Knowledge,
+    Moments,
+    Statistics,
     draw_orders,
     read_knowledge,
     read_networks,
     scramble_networks,
     scramble_optimizer,
+    write_knowledge,
     write_networks,
 )
 

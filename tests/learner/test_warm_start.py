@@ -277,7 +277,7 @@ class TestOptimizers:
 
     def test_a_zip_s_is_not_read(self, tmp_path):
         self.made(torch.optim.Adam, seed=1).learn(32).save(tmp_path / "their.zip")
-        with pytest.raises(ConfigError, match="left no optimizer state .*use optimizer: fresh"):
+        with pytest.raises(ConfigError, match=r"left no optimizer state .*use optimizer: fresh"):
             rl_transfer.warm_start(self.made(torch.optim.Adam), tmp_path / "their.zip", optimizer="carry")
 
 

@@ -185,7 +185,7 @@ class TestOptimizer:
 
     def test_a_source_of_which_none_is_known_is_refused(self, sources):
         source = Knowledge(algorithm="ppo", networks=sources["ppo"].networks)
-        with pytest.raises(ConfigError, match="left no optimizer state .*use optimizer: fresh"):
+        with pytest.raises(ConfigError, match=r"left no optimizer state .*use optimizer: fresh"):
             fine_tune(optimizer="carry").transfer(made("ppo"), source)
 
     def test_a_source_that_never_updated_is_as_fresh(self):
