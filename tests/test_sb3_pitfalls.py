@@ -103,7 +103,7 @@ def test_line_2_another_shape_is_refused_in_words_and_nothing_is_half_copied():
     narrow = model(env=Bounded(features=3), seed=1)
     with pytest.raises(RuntimeError, match="size mismatch"):
         model().set_parameters(narrow.get_parameters(), exact_match=False)
-    with pytest.raises(ConfigError, match=r"policy_body/0\.weight has shape \(8, 3\) in the source, \(8, 2\)"):
+    with pytest.raises(ConfigError, match=r"source and target have different observation spaces"):
         rl_transfer.warm_start(ours, narrow)
     assert tensors(ours) == before
 

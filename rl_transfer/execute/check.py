@@ -1,5 +1,6 @@
 """What is refused before anything trains; each error names the file, the line where there is one, and the key."""
 
+import json
 from collections.abc import Iterator, Sequence
 from math import lcm
 
@@ -12,9 +13,9 @@ from rl_transfer.learner import (
     refuse_random_evaluation,
     refuse_unsuitable_spaces,
 )
-from rl_transfer.methods import build_methods, method_class, resolve_methods
+from rl_transfer.methods import Method, build_methods, method_class, resolve_methods
 from rl_transfer.stats import smallest_reachable_p
-from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named, StudyConfig
+from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named, StudyConfig, TaskConfig
 from rl_transfer.tasks import TaskFacts, inspect_task, map_spaces
 
 _MOST_SEEDS = 1000
@@ -100,18 +101,33 @@ def check_methods(study: LoadedStudy, pair: LoadedPair, target: TaskFacts) -> di
     for name, arm in study.config.arms.items():
         try:
             resolved[name] = resolve_methods(arm.methods, learner.algorithm)
-            _refuse_empty_roles(learner, target, arm.methods)
+            _refuse_idle_settings(learner, target, pair.config.budget.target, arm.methods)
         except ConfigError as error:
             raise study.draft.under(error, "arms", name, "methods") from error
     return resolved
 
 
-def _refuse_empty_roles(learner: LearnerConfig, target: TaskFacts, methods: Sequence[Named]) -> None:
+def _refuse_idle_settings(learner: LearnerConfig, target: TaskFacts, budget: int, methods: Sequence[Named]) -> None:
     for index, method in enumerate(build_methods(methods, learner.algorithm)):
         try:
-            refuse_empty_roles(learner, target.observation_space, target.action_space, method.named_roles)
+            refuse_empty_roles(
+                learner,
+                target.observation_space,
+                target.action_space,
+                named=method.named_roles,
+                carried=method.carried_roles,
+            )
+            _refuse_late_steps(method, budget)
         except ConfigError as error:
-            raise ConfigError(error.message, key=f"{index}.{methods[index].name}") from error
+            key = ".".join(filter(None, (str(index), methods[index].name, error.key)))
+            raise ConfigError(error.message, key=key) from error
+
+
+def _refuse_late_steps(method: Method, budget: int) -> None:
+    for setting, steps in method.named_steps.items():
+        if steps >= budget:
+            what = f"{steps} steps are not over before the budget of {budget} ends"
+            raise ConfigError(f"{what}: take fewer, or leave it out", key=setting)
 
 
 def check_source_agent(study: LoadedStudy, pair: LoadedPair, agent: StoredSource) -> list[str]:
@@ -134,9 +150,16 @@ def check_source_agent(study: LoadedStudy, pair: LoadedPair, agent: StoredSource
             if "experience" in method_class(method.name).needs and not agent.has_experience:
                 what = f"{method.name} needs experience, the source agent {agent.name} left none"
                 raise study.draft.error(("arms", name, "methods", index), f"{what}: remove the method")
-    if agent.spec.task.id != pair.config.source.id:
-        return [f"{pair.name}: the source agent {agent.name} is from {agent.spec.task.id}, not {pair.config.source.id}"]
+    if agent.spec.task != pair.config.source:
+        there, here = _task_text(agent.spec.task), _task_text(pair.config.source)
+        return [f"{pair.name}: the source agent {agent.name} is from {there}, not {here}"]
     return []
+
+
+def _task_text(task: TaskConfig) -> str:
+    settings = task.model_dump(mode="json", exclude_defaults=True)
+    del settings["id"]
+    return task.id + (f" with {json.dumps(settings)}" if settings else "")
 
 
 def needs_source(methods: tuple[Named, ...]) -> bool:

@@ -3,12 +3,16 @@
 import hashlib
 from collections.abc import Iterable
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
 
+from rl_transfer.study import LearnerConfig, ResNetConfig
+
 _LIBRARIES = ("rl-transfer", "gymnasium", "numpy", "stable-baselines3", "torch")
-_CARRY_OUT = ("seeds.py", "tasks", "knowledge", "learner", "run", "methods/_method.py")
+_CONTRIB = ("tqc", "qrdqn", "trpo")
+# study/features.py chooses the architecture where the configuration leaves it open.
+_CARRY_OUT = ("seeds.py", "study/features.py", "tasks", "knowledge", "learner", "run", "methods/_method.py")
 
 
 def code_digest(methods: Iterable[str]) -> str:
@@ -27,7 +31,19 @@ def _digest(places: tuple[str, ...]) -> str:
     return digest.hexdigest()[:16]
 
 
+def library_versions(learner: LearnerConfig) -> dict[str, str]:
+    """Versions of the interpreter and of the libraries that a run with this learner depends on."""
+    names = [*_LIBRARIES]
+    if learner.algorithm in _CONTRIB:
+        names.append("sb3-contrib")
+    if isinstance(learner.features, ResNetConfig):
+        names.append("transformers")
+    return {"python": python_version()} | {name: _version(name) for name in names}
+
+
 @cache
-def library_versions() -> dict[str, str]:
-    """Versions of the interpreter and of the libraries that every run depends on; not to be changed."""
-    return {"python": python_version()} | {name: version(name) for name in _LIBRARIES}
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # refused where the learner is built, with the extra that brings it
+        return "none"

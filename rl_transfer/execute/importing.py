@@ -117,7 +117,7 @@ def _spec(wanted: Import, facts: TaskFacts, agent: ForeignAgent, statistics: Sta
         segment_steps=1,
         seed=0,
         code=code_digest(()),
-        versions=library_versions() | facts.distributions,
+        versions=library_versions(agent.learner) | facts.distributions,
     )
 
 
@@ -147,7 +147,8 @@ def _earlier(store: Store, name: str, spec: RunSpec) -> StoredSource | None:
         if there is None or here is None or source.name != name:
             continue
         digests = [(one.sha256, one.statistics_sha256, one.backbone) for one in (there, here)]
-        same_learner = source.spec.learner.algorithm == spec.learner.algorithm
+        learners = [(one.learner.algorithm, one.learner.features) for one in (source.spec, spec)]
+        same_learner = learners[0] == learners[1]
         if digests[0] == digests[1] and source.spec.task == spec.task and same_learner:
             return source
         what = f"{name!r} stands for another import in this store ({there.file}, {source.spec.task.id})"

@@ -219,7 +219,7 @@ class _PairPlanner:
             device=self.study.device,
             seed=seed,
             code=code_digest(method.name for method in methods),
-            versions=library_versions() | facts.distributions,
+            versions=library_versions(learner) | facts.distributions,
         )
 
 

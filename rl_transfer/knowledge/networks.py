@@ -36,6 +36,7 @@ class TensorFate:
             learner started with.
         frozen: ``no``, ``for ever``, or until when.
         why: The reason, in a few words.
+        unchanged: Whether its values are those of before; shrunk or perturbed ones are not.
     """
 
     tensor: str
@@ -45,6 +46,7 @@ class TensorFate:
     fate: Fate
     frozen: str
     why: str
+    unchanged: bool = True
 
 
 def write_networks(path: Path, networks: Networks) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from rl_transfer.knowledge.experience import Transitions
-from rl_transfer.knowledge.networks import Networks, read_networks, write_networks
+from rl_transfer.knowledge.networks import Networks, Role, read_networks, write_networks
 from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, write_optimizer
 from rl_transfer.knowledge.statistics import Statistics
 
@@ -27,7 +27,11 @@ class Knowledge:
         statistics: Running statistics that its networks' inputs were normalised with.
         optimizer: What its optimizer kept for each tensor.
         experience: Transitions.
-        resized: Shapes that tensors had before the mapping laid them out, by ``role/name``.
+        resized: Shapes that tensors had before the mapping laid them out, by ``role/name``; ``()`` for none.
+        unmapped: Shapes of the source's tensors of which the mapping takes nothing, by ``role/name``.
+        misfits: Roles that can't be carried into this target, and why.
+        reading: What the numbers of each role, and of ``optimizer``, mean besides their names: activation, scaling of
+            pixels, kind. What is unknown is not there.
     """
 
     algorithm: str = ""
@@ -36,6 +40,9 @@ class Knowledge:
     optimizer: OptimizerState | None = None
     experience: Transitions | None = None
     resized: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    unmapped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    misfits: Mapping[Role, str] = field(default_factory=dict)
+    reading: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_knowledge(agent: Path, kinds: frozenset[KnowledgeKind], *, algorithm: str) -> Knowledge:

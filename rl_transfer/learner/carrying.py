@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,11 @@ class Copying:
     perturb: float = 0.0
     frozen: Mapping[Role, str] = field(default_factory=dict)
 
+    @property
+    def changes_weights(self) -> bool:
+        """Whether copied weights are others than the source's."""
+        return self.shrink != 1.0 or self.perturb != 0.0
+
 
 def copy_roles(learner: Recipient, knowledge: Knowledge, how: Copying) -> list[TensorFate]:
     """Copy roles by name; nothing is copied unless all that has to fit does.
@@ -52,22 +57,52 @@ def copy_roles(learner: Recipient, knowledge: Knowledge, how: Copying) -> list[T
     """
     assert knowledge.networks is not None
     theirs, ours = knowledge.networks, learner.networks()
-    misfits = {role: why for role in how.roles if (why := _misfit(role, theirs, ours)) is not None}
+    misfits = {role: why for role in how.roles if (why := _misfit(role, knowledge, learner, ours)) is not None}
     if misfits and not how.if_fitting:
         raise ConfigError(next(iter(misfits.values())), key="roles")
     fitting = [role for role in how.roles if role not in misfits]
     if misfits and not any(theirs[role] for role in fitting):
         raise ConfigError(f"no role of the source fits the target: {'; '.join(misfits.values())}", key="roles")
-    learner.load_networks({role: _changed(role, theirs[role], ours[role], how) for role in fitting})
-    return [
+    learner.load_networks({role: _changed(role, knowledge, ours[role], how) for role in fitting})
+    fates = [
         _fate(role, name, knowledge, ours, how, role in fitting, misfits.get(role))
         for role in ROLES
         for name in {**ours[role], **theirs[role]}
     ]
+    return fates + [_unmapped(key, shape) for key, shape in knowledge.unmapped.items()]
 
 
-def _misfit(role: Role, theirs: Networks, ours: Networks) -> str | None:
+def _misfit(role: Role, knowledge: Knowledge, learner: Recipient, ours: Networks) -> str | None:
     """Why a role can't be copied; None if it can."""
+    if role in knowledge.misfits:
+        return knowledge.misfits[role]
+    assert knowledge.networks is not None
+    return (
+        _other_meaning(role, knowledge, learner) if knowledge.networks[role] and ours[role] else None
+    ) or _other_tensors(role, knowledge.networks, ours)
+
+
+def _other_meaning(role: Role, knowledge: Knowledge, learner: Recipient) -> str | None:
+    """Why tensors of one shape would do something else in the target; None if they would not, as far as is known."""
+    here, there = learner.reading().get(role), knowledge.reading.get(role)
+    if here is not None and there is not None and here != there:
+        return f"the source's {role} has {there}, the target's {here}: give both the same"
+    if role in ("policy_head", "exploration") and knowledge.algorithm:
+        ours, theirs = (_fills_bounds(algorithm) for algorithm in (learner.algorithm, knowledge.algorithm))
+        if ours != theirs:
+            what = "in units of their bounds" if theirs else "as they are"
+            which = f"the source's {role} ({knowledge.algorithm}) is for actions {what}"
+            return f"{which}, the target's ({learner.algorithm}) is not: drop the role"
+    return None
+
+
+def _fills_bounds(algorithm: str) -> bool:
+    """Whether an algorithm's policy squashes its actions into their bounds."""
+    learner = LEARNERS[algorithm]
+    return learner.off_policy and "policy" in learner.parts
+
+
+def _other_tensors(role: Role, theirs: Networks, ours: Networks) -> str | None:
     if theirs[role].keys() != ours[role].keys():
         return (
             f"the source's {role} has the tensors {', '.join(theirs[role]) or 'none'}, "
@@ -83,16 +118,20 @@ def _misfit(role: Role, theirs: Networks, ours: Networks) -> str | None:
 
 
 def _changed(
-    role: Role, theirs: Mapping[str, NDArray[Any]], ours: Mapping[str, NDArray[Any]], how: Copying
+    role: Role, knowledge: Knowledge, ours: Mapping[str, NDArray[Any]], how: Copying
 ) -> Mapping[str, NDArray[Any]]:
-    if role == "exploration" or (how.shrink == 1.0 and how.perturb == 0.0):
+    """A role's tensors, shrunk and perturbed where they are weights that came from the source."""
+    assert knowledge.networks is not None
+    theirs = knowledge.networks[role]
+    if role == "exploration" or not how.changes_weights:
         return theirs
-    return {
-        name: array
-        if name.endswith(_NOT_WEIGHTS)
-        else (how.shrink * array + how.perturb * ours[name]).astype(array.dtype)
-        for name, array in theirs.items()
-    }
+    changed = {}
+    for name, array in theirs.items():
+        mixed = (how.shrink * array + how.perturb * ours[name]).astype(array.dtype)
+        if f"{role}/{name}" in knowledge.resized:
+            mixed = np.where(array == ours[name], array, mixed)  # cells without a source have the initial value
+        changed[name] = array if name.endswith(_NOT_WEIGHTS) else mixed
+    return changed
 
 
 def _fate(
@@ -101,22 +140,42 @@ def _fate(
     assert knowledge.networks is not None
     theirs, own = knowledge.networks[role].get(name), ours[role].get(name)
     original = knowledge.resized.get(f"{role}/{name}")
-    if copied:
-        fate: Fate = "copied" if original is None else "resized"
-    else:
-        fate = "reinitialised" if own is not None else "dropped"
     why = misfit or f"{role} is {'among' if role in how.roles else 'not among'} the roles to copy"
-    if original is not None and copied:
-        why += "; laid out by the pair's mapping"
+    if not copied or theirs is None or own is None:
+        fate: Fate = "reinitialised" if own is not None else "dropped"
+    elif original is None:
+        fate = "copied"
+    elif np.array_equal(theirs, own):
+        fate, why = "reinitialised", "the mapping gives it no value"
+    else:
+        fate, why = "resized", f"{why}; laid out by the mapping"
+    changed = fate in ("copied", "resized") and how.changes_weights and role != "exploration"
+    if changed:
+        why += f"; times {how.shrink:g}, plus {how.perturb:g} of its initial value"
+    from_shape = None if theirs is None else theirs.shape
     return TensorFate(
         tensor=name,
         role=role,
-        from_shape=original or (None if theirs is None else theirs.shape),
+        from_shape=from_shape if original is None else original or None,
         to_shape=None if own is None else own.shape,
         fate=fate,
         frozen="no" if own is None else how.frozen.get(role, "no"),
         why=why,
+        unchanged=not changed,
     )
+
+
+def _unmapped(key: str, shape: tuple[int, ...]) -> TensorFate:
+    role, _, name = key.partition("/")
+    why = "the mapping takes nothing of it"
+    return TensorFate(name, cast(Role, role), shape, None, "dropped", "no", why)
+
+
+def acts_as_source(algorithm: str, fates: Collection[TensorFate]) -> bool:
+    """Whether what chooses a learner's actions came from the source."""
+    head = "policy_head" if "policy" in LEARNERS[algorithm].parts else "value_head"
+    own = [fate for fate in fates if fate.role == head and fate.to_shape is not None]
+    return bool(own) and all(fate.fate in ("copied", "resized") for fate in own)
 
 
 StatisticsChoice = Literal["carry", "blend", "reestimate"]
@@ -200,7 +259,11 @@ def carry_optimizer(learner: Recipient, knowledge: Knowledge, fates: Collection[
         raise ConfigError(
             "the source left no optimizer state (agents from files have none): use optimizer: fresh", key="optimizer"
         )
-    copied = {f"{fate.role}/{fate.tensor}" for fate in fates if fate.fate == "copied"}
+    here, there = learner.reading().get("optimizer"), knowledge.reading.get("optimizer")
+    if here is not None and there is not None and here != there:
+        what = f"the source's optimizer is {there}, the target's {here}: their memories mean different things"
+        raise ConfigError(f"{what}: use optimizer: fresh", key="optimizer")
+    copied = {f"{fate.role}/{fate.tensor}" for fate in fates if fate.fate == "copied" and fate.unchanged}
     state = {name: kept for name, kept in knowledge.optimizer.items() if name in copied}
     learner.load_optimizer_state(state)
     return [

@@ -36,6 +36,10 @@ class Recipient(ABC):
         """
 
     @abstractmethod
+    def reading(self) -> Mapping[str, str]:
+        """What the numbers of its roles and of its optimizer mean besides their names, as text."""
+
+    @abstractmethod
     def optimizer_state(self) -> OptimizerState:
         """Copies of what its optimizers keep for each tensor; empty before the first update."""
 
@@ -79,7 +83,10 @@ class Recipient(ABC):
 
     @abstractmethod
     def keep_exploration(self) -> None:
-        """Explore as an agent that has learned already: epsilon at its final value, no random actions at the start."""
+        """Explore as an agent that has learned already: epsilon at its final value, no random actions at the start.
+
+        Part of the learner's state, unlike what changes how it trains.
+        """
 
 
 class Learner(Recipient):

@@ -12,6 +12,7 @@ from rl_transfer.study import (
     ALGORITHMS,
     LEARNERS,
     EvaluationConfig,
+    ImageConfig,
     LearnerConfig,
     choose_architectures,
     has_parameters,
@@ -37,6 +38,17 @@ _ACTION_SPACES: dict[str, tuple[type[Space[Any]], ...]] = {
     for name in ALGORITHMS
 }
 _OBSERVATION_SPACES = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+
+
+def reading(config: LearnerConfig, observation_space: Space[Any]) -> dict[str, str]:
+    """What the numbers of a learner's roles mean besides their names; equal texts can be copied into each other."""
+    chosen = choose_architectures(config.features, observation_space).values()
+    images = [one for one in chosen if isinstance(one, ImageConfig)]
+    found = dict.fromkeys(("policy_body", "value_body"), f"{config.activation} layers")
+    found["optimizer"] = "rmsprop" if getattr(config, "use_rms_prop", False) else "adam"
+    if images:
+        found["features"] = f"pixels scaled as {' and '.join(sorted({one.input for one in images}))}"
+    return found
 
 
 def refuse_frozen_paths(algorithm: str, frozen: Collection[Role]) -> None:
@@ -65,9 +77,21 @@ def refuse_without_optimizer(algorithm: str, roles: Collection[Role], *, key: st
 
 
 def refuse_empty_roles(
-    config: LearnerConfig, observation_space: Space[Any], action_space: Space[Any], roles: Collection[Role]
+    config: LearnerConfig,
+    observation_space: Space[Any],
+    action_space: Space[Any],
+    *,
+    named: Collection[Role],
+    carried: Collection[Role],
 ) -> None:
     """Refuse settings that name roles in which this learner has nothing on this task.
+
+    Args:
+        config: The learner.
+        observation_space: The task's.
+        action_space: The task's.
+        named: Roles to freeze or scale: none may be empty.
+        carried: Roles to copy: not all may be empty.
 
     Raises:
         ConfigError: Names the role and says why it is empty.
@@ -80,7 +104,9 @@ def refuse_empty_roles(
         empty["features"] = "observations go straight into the bodies"
     if not config.off_policy and not isinstance(action_space, spaces.Box):
         empty["exploration"] = f"{algorithm} explores by its policy's own probabilities"
-    for role in roles:
+    if carried and empty.keys() >= set(carried):
+        raise ConfigError(f"this learner has nothing in {' and '.join(carried)}: nothing would be carried", key="roles")
+    for role in named:
         if role in empty:
             raise ConfigError(f"this learner has no {role} to freeze or scale ({empty[role]}): leave it out")
 

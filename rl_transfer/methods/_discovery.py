@@ -90,7 +90,7 @@ def _build(named: Named) -> Method:
         method: Method = TypeAdapter(cls).validate_json(json.dumps(named.settings))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
+        key = ".".join(str(part) for part in first["loc"] if part != "[key]")
         raise ConfigError(_plain(first), key=key) from error
     return method
 

@@ -1,6 +1,6 @@
 """What a method is: settings as dataclass fields, and two moments at which it acts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from rl_transfer.knowledge import Knowledge, KnowledgeKind, Role, TensorFate
@@ -20,8 +20,18 @@ class Method:
 
     @property
     def named_roles(self) -> Collection[Role]:
-        """Roles that its settings name; a plan in which one of them has no tensors is refused."""
+        """Roles that its settings freeze or scale; a plan in which one of them has no tensors is refused."""
         return ()
+
+    @property
+    def carried_roles(self) -> Collection[Role]:
+        """Roles that it copies; a plan in which none of them has tensors is refused."""
+        return ()
+
+    @property
+    def named_steps(self) -> Mapping[str, int]:
+        """By setting the steps for which something is not trained; a plan whose budget ends before is refused."""
+        return {}
 
     def check(self, algorithm: str) -> None:
         """Refuse settings that can't work with an algorithm, before anything is trained.

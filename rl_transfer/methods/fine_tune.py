@@ -1,6 +1,6 @@
 """Fine-tuning: start from the source's networks instead of random ones."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -15,6 +15,7 @@ from rl_transfer.learner import (
     Copying,
     Recipient,
     StatisticsChoice,
+    acts_as_source,
     carry_optimizer,
     carry_statistics,
     copy_roles,
@@ -37,8 +38,9 @@ class FineTune(Method):
 
     Attributes:
         roles: Roles to copy; the default is all of them, as far as they fit where source and target have different
-            algorithms. ``exploration`` is log_std, the entropy coefficient, and for off-policy algorithms that epsilon
-            stays at its final value and no random actions open the training; left out, exploration starts anew.
+            algorithms. ``exploration`` is log_std, the entropy coefficient, and for off-policy algorithms whose acting
+            head was copied that epsilon stays at its final value and no random actions open the training; left out,
+            exploration starts anew.
         new_heads: Leave policy_head and value_head as the target's learner initialised them.
         freeze: Roles that training leaves alone.
         freeze_steps: For so many steps; for ever by default.
@@ -48,7 +50,8 @@ class FineTune(Method):
         shrink: What the copied weights are multiplied with.
         perturb: How much of the target's own initial weights is added to them (Ash and Adams, "On warm-starting
             neural network training", NeurIPS 2020: shrink 0.4 or so, and a little noise).
-        optimizer: ``carry`` goes on with the source's moments where tensors were copied as they are.
+        optimizer: ``carry`` goes on with the source's moments where tensors were copied as they are, which shrunk or
+            perturbed ones are not.
         critic_warmup_steps: For so many steps only the value learns: a carried policy beside a random critic is
             destroyed by the first updates.
         statistics: ``carry`` the running statistics of observations and rewards, ``reestimate`` them from nothing, or
@@ -74,8 +77,22 @@ class FineTune(Method):
 
     @property
     def named_roles(self) -> Collection[Role]:
-        """Those to freeze and to scale; to copy a role that is empty on both sides is no fault."""
+        """Those to freeze and to scale."""
         return (*self.freeze, *self.learning_rate_scale)
+
+    @property
+    def carried_roles(self) -> Collection[Role]:
+        """Those to copy."""
+        return self._copied
+
+    @property
+    def named_steps(self) -> Mapping[str, int]:
+        """How long roles stay frozen, and how long the value learns alone."""
+        return {"freeze_steps": self.freeze_steps or 0, "critic_warmup_steps": self.critic_warmup_steps}
+
+    @property
+    def _copied(self) -> tuple[Role, ...]:
+        return tuple(role for role in self.roles if not (self.new_heads and role in _HEADS))
 
     def check(self, algorithm: str) -> None:
         """Refuse to freeze what can't be frozen, and settings that contradict each other."""
@@ -98,18 +115,20 @@ class FineTune(Method):
         Raises:
             ConfigError: If something does not fit.
         """
-        roles = tuple(role for role in self.roles if not (self.new_heads and role in _HEADS))
-        frozen = "for ever" if self.freeze_steps is None else f"until {self.freeze_steps}"
+        roles = self._copied
         other = knowledge.algorithm not in ("", learner.algorithm)
         how = Copying(
             roles,
             if_fitting=other and set(self.roles) == set(ROLES),
             shrink=self.shrink,
             perturb=self.perturb,
-            frozen=dict.fromkeys(self.freeze, frozen),
+            frozen=self._frozen(),
         )
         fates = copy_roles(learner, knowledge, how)
-        fates += exploration_fates(learner.algorithm, kept="exploration" in roles)
+        keeps = "exploration" in roles and acts_as_source(learner.algorithm, fates)
+        if keeps:
+            learner.keep_exploration()
+        fates += exploration_fates(learner.algorithm, kept=keeps)
         if roles:
             fates += carry_statistics(learner, knowledge, self.statistics, self.blend_steps)
         if roles and self.optimizer == "carry":
@@ -117,9 +136,17 @@ class FineTune(Method):
         return fates
 
     def attach(self, learner: Recipient) -> None:
-        """Freeze, scale and keep exploring as before."""
+        """Freeze and scale."""
         learner.freeze(self.freeze, self.freeze_steps, gradual=self.gradual_unfreezing)
         learner.scale_learning_rate(self.learning_rate_scale)
         learner.freeze_policy(self.critic_warmup_steps)
-        if "exploration" in self.roles:
-            learner.keep_exploration()
+
+    def _frozen(self) -> dict[Role, str]:
+        """For the account."""
+        found: dict[Role, str] = {}
+        if self.critic_warmup_steps:
+            found |= dict.fromkeys(POLICY_ROLES, f"until {self.critic_warmup_steps}")
+        until = "for ever" if self.freeze_steps is None else f"until {self.freeze_steps}"
+        if self.gradual_unfreezing:
+            until += " at the latest, layer by layer"
+        return found | dict.fromkeys(self.freeze, until)

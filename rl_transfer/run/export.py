@@ -56,6 +56,8 @@ def export_run(folder: Path, form: ActorFormat, output: Path | None = None, *, o
     """
     spec = read_spec(folder)
     _refuse_unfinished(folder)
+    if spec.imported is not None and spec.imported.backbone:
+        raise ConfigError("is a vision backbone, which can't act: export a run that used it", file=folder)
     file = output or folder / "agent" / f"actor{_SUFFIXES[form]}"
     learner = _learner(spec)
     try:

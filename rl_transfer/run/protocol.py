@@ -19,7 +19,7 @@ from rl_transfer.methods import build_methods
 from rl_transfer.run import checkpoint as checkpoints
 from rl_transfer.run.checkpoint import Checkpoint
 from rl_transfer.run.curve import Curve, play
-from rl_transfer.run.transfer import print_fates, read_source, transfer, write_fates
+from rl_transfer.run.transfer import kinds_needed, print_fates, read_source, transfer, write_fates
 from rl_transfer.store import read_json, read_spec, write_csv, write_json
 from rl_transfer.study import RunSpec
 from rl_transfer.tasks import Charged, Meter, Sham, SpaceMapping, inspect_task, make, map_spaces
@@ -101,8 +101,9 @@ class Run:
         if self.source is not None and self.spec.source is not None:
             branch = seeds.generator(self.spec.role, self.spec.seed, "scramble")
             scrambler = branch if self.spec.source.scrambled else None
-            knowledge = read_source(self.source, self.methods)
-            fates = transfer(self.methods, learner, knowledge, self._mapping(), scrambler)
+            mapping = self._mapping()
+            knowledge = read_source(self.source, kinds_needed(self.methods), mapping.source_observation)
+            fates = transfer(self.methods, learner, knowledge, mapping, scrambler)
             write_fates(self.folder / "transfer.csv", fates)
             print_fates(fates)
         first = Checkpoint(segment=0)
@@ -203,7 +204,7 @@ class Run:
             return 0
         task = read_spec(self.source).task
         if self.spec.mapping is not None:
-            print(f"no retention: {task.id} has other spaces", flush=True)
+            print(f"no retention: the agent sees {task.id} through the pair's mapping", flush=True)
             return 0
         try:
             episodes = play(self.spec, task, learner, len(self.spec.grid))
@@ -214,19 +215,26 @@ class Run:
         return episodes.steps
 
     def _write_results(self, learner: Learner, curve: Curve, state: Checkpoint, *, retention_steps: int = 0) -> None:
-        source_steps = 0 if self.source is None else read_json(self.source / "costs.json")["target_steps"]
         curve.write(self.folder / "curve.csv")
         write_json(
             self.folder / "costs.json",
             {
                 "target_steps": self._meter.steps,
-                "source_steps": source_steps,
+                **self._source_cost(),
                 "carried_transitions": learner.carried_transitions,
                 "gradient_steps": learner.gradient_steps,
                 "evaluation_steps": curve.evaluation_steps + retention_steps,
                 "wall_seconds": round(state.wall_seconds + self._lap(), 3),
             },
         )
+
+    def _source_cost(self) -> dict[str, int]:
+        """The steps that its source was trained for; nothing where an imported file does not say."""
+        if self.source is None:
+            return {"source_steps": 0}
+        imported = read_spec(self.source).imported
+        steps = read_json(self.source / "costs.json")["target_steps"] if imported is None else imported.steps
+        return {} if steps is None else {"source_steps": steps}
 
     def _write_status(self, outcome: str, message: str, failed_at: int | None) -> None:
         write_json(self.folder / "machine.json", {"platform": platform.platform(), "processor": _processor()})

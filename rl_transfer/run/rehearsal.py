@@ -1,10 +1,11 @@
 """A transfer tried out before anything is trained: does what the source will leave fit the target's learner?"""
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from rl_transfer.knowledge import Knowledge
-from rl_transfer.learner import Learner, build_learner
+from rl_transfer.learner import Learner, build_learner, reading
 from rl_transfer.methods import build_methods
 from rl_transfer.run.transfer import kinds_needed, read_source, transfer
 from rl_transfer.study import LearnerConfig, RunSpec, TaskConfig
@@ -32,7 +33,11 @@ def rehearse(spec: RunSpec, source: RunSpec, agent: Path | None) -> None:
     mapping = map_spaces(spec.mapping, inspect_task(source.task), inspect_task(spec.task))
     learner = _fresh(spec.learner, spec.task)
     try:
-        knowledge = read_source(agent, methods) if agent is not None else _fresh_knowledge(source)
+        space = mapping.source_observation
+        if agent is not None:
+            knowledge = read_source(agent, kinds_needed(methods), space)
+        else:
+            knowledge = replace(_fresh_knowledge(source), reading=reading(source.learner, space))
         transfer(methods, learner, knowledge, mapping, None)
     finally:
         learner.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gymnasium import Space
 from numpy.typing import NDArray
 
 from rl_transfer.errors import ConfigError
@@ -25,14 +26,18 @@ from rl_transfer.knowledge import (
     translate_statistics,
     translate_transitions,
 )
-from rl_transfer.learner import Learner, Recipient
+from rl_transfer.learner import Learner, Recipient, reading
 from rl_transfer.methods import Method
 from rl_transfer.store import read_spec, write_csv
 from rl_transfer.tasks import SpaceMapping
 
 # Roles that are translated together, and fewer of them where that can't be done.
 _PARTS: tuple[tuple[tuple[Role, ...], ...], ...] = (
-    (("features", "policy_body", "policy_head", "exploration"), ("features", "policy_body")),
+    (
+        ("features", "policy_body", "policy_head", "exploration"),
+        ("features", "policy_body", "policy_head"),
+        ("features", "policy_body"),
+    ),
     (("features", "value_body", "value_head"), ("features", "value_body")),
 )
 _COLUMNS = ("tensor", "role", "from_shape", "to_shape", "fate", "frozen", "why")
@@ -43,13 +48,24 @@ def kinds_needed(methods: Sequence[Method]) -> frozenset[KnowledgeKind]:
     return frozenset().union(*(method.needs for method in methods))
 
 
-def read_source(source: Path, methods: Sequence[Method]) -> Knowledge:
-    """What a finished source run left behind, as far as an arm's methods use it.
+def read_source(source: Path, kinds: frozenset[KnowledgeKind], observation_space: Space[Any]) -> Knowledge:
+    """What a finished source run left behind.
+
+    Args:
+        source: Its folder.
+        kinds: What of it.
+        observation_space: Its task's.
 
     Raises:
         StoreError: If a file is missing or damaged.
     """
-    return read_knowledge(source / "agent", kinds_needed(methods), algorithm=read_spec(source).learner.algorithm)
+    spec = read_spec(source)
+    meaning = reading(spec.learner, observation_space)
+    if spec.imported is not None and spec.imported.backbone:
+        return replace(
+            read_knowledge(source / "agent", kinds, algorithm=""), reading={"features": meaning.get("features", "")}
+        )
+    return replace(read_knowledge(source / "agent", kinds, algorithm=spec.learner.algorithm), reading=meaning)
 
 
 def transfer(
@@ -78,7 +94,14 @@ def transfer(
     if scrambler is not None:
         knowledge = _scrambled(knowledge, initial, scrambler)
     knowledge = in_target_spaces(knowledge, learner, initial, mapping)
-    return [fate for method in methods for fate in method.transfer(learner, knowledge)]
+    fates: list[TensorFate] = []
+    for index, method in enumerate(methods):
+        try:
+            fates += method.transfer(learner, knowledge)
+        except ConfigError as error:
+            name = type(method).__module__.rpartition(".")[2]
+            raise ConfigError(error.message, key=".".join(filter(None, (str(index), name, error.key)))) from error
+    return fates
 
 
 def _scrambled(knowledge: Knowledge, initial: Networks, generator: np.random.Generator) -> Knowledge:
@@ -107,23 +130,39 @@ def in_target_spaces(knowledge: Knowledge, learner: Recipient, initial: Networks
     """
     networks, statistics, experience = knowledge.networks, knowledge.statistics, knowledge.experience
     resized: Mapping[str, tuple[int, ...]] = {}
+    unmapped: dict[str, tuple[int, ...]] = {}
+    misfits: Mapping[Role, str] = {}
     if networks is not None:
         normalized = () if statistics is None else tuple(statistics.observation)
-        translate = _translate_fitting if knowledge.algorithm not in ("", learner.algorithm) else translate_networks
-        networks, resized = translate(networks, initial, mapping, normalized=normalized)
+        if knowledge.algorithm in ("", learner.algorithm) or mapping.identity:
+            translated, resized = translate_networks(networks, initial, mapping, normalized=normalized)
+        else:
+            translated, resized, misfits = _translate_fitting(networks, initial, mapping, normalized)
+        unmapped = {
+            f"{role}/{name}": array.shape
+            for role in ROLES
+            for name, array in networks[role].items()
+            if name not in translated[role]
+        }
+        networks = translated
     return replace(
         knowledge,
         networks=networks,
         statistics=None if statistics is None else translate_statistics(statistics, mapping),
         experience=None if experience is None else translate_transitions(experience, mapping),
         resized=resized,
+        unmapped=unmapped,
+        misfits=misfits,
     )
 
 
 def _translate_fitting(
-    source: Networks, initial: Networks, mapping: SpaceMapping, *, normalized: Collection[str]
-) -> tuple[Networks, dict[str, tuple[int, ...]]]:
-    """Of another algorithm's networks what can be translated; the rest stays as it is, and won't fit.
+    source: Networks, initial: Networks, mapping: SpaceMapping, normalized: Collection[str]
+) -> tuple[Networks, dict[str, tuple[int, ...]], dict[Role, str]]:
+    """Of another algorithm's networks what can be translated; the rest stays as it is.
+
+    Returns:
+        The networks, the shapes of what was resized, and why the roles that were not translated can't be carried.
 
     Raises:
         ConfigError: If actions are to be scaled: what that means differs between algorithms.
@@ -132,18 +171,24 @@ def _translate_fitting(
         raise ConfigError("between algorithms actions can be turned round but not scaled", key="mapping.action")
     found: dict[Role, Mapping[str, NDArray[Any]]] = {role: source[role] for role in ROLES}
     resized: dict[str, tuple[int, ...]] = {}
+    misfits: dict[Role, str] = {}
     for parts in _PARTS:
+        problem = ""
         for roles in parts:
             try:
                 made, shapes = translate_networks(
                     _only(roles, source), _only(roles, initial), mapping, normalized=normalized
                 )
-            except ConfigError:
-                continue  # fewer of its roles may do; those left out are listed when the others are copied
+            except ConfigError as error:
+                problem = problem or error.message
+                continue  # fewer of its roles may do
             found |= {role: made[role] for role in roles}
             resized |= shapes
             break
-    return found, resized
+        else:
+            roles = ()
+        misfits |= {role: problem for role in parts[0] if role not in roles and role != "features" and source[role]}
+    return found, resized, misfits
 
 
 def _only(roles: Collection[Role], networks: Networks) -> Networks:

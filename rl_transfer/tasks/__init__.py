@@ -1,8 +1,10 @@
 """Environments: making them from a task, charging their steps, evaluating in them."""
 
 from rl_transfer.tasks.evaluate import Episodes, evaluate
+from rl_transfer.tasks.index_map import IndexMap, resize_matrix
 from rl_transfer.tasks.make import TaskFacts, inspect_task, make
-from rl_transfer.tasks.mapping import IndexMap, Part, SpaceMapping, map_spaces, resize_matrix
+from rl_transfer.tasks.map_spaces import map_spaces
+from rl_transfer.tasks.mapping import Part, SpaceMapping
 from rl_transfer.tasks.meter import Charged, Meter
 from rl_transfer.tasks.sham import Sham
 from rl_transfer.tasks.spaces import HasSpaces, feature_count

@@ -315,7 +315,7 @@ def plan_refused(tmp_path, **settings):
 
 
 class TestPairs:
-    PAIR = PAIR | {"source": {"id": CARTPOLE}, "source_agent": "agent", "budget": {"target": 128}}
+    PAIR = PAIR | {"source": {"id": CARTPOLE}, "source_agent": "agent", "budget": {"target": 128}, "learner": PPO_PAIR}
 
     @pytest.fixture(autouse=True)
     def agent(self, tmp_path):
@@ -332,7 +332,8 @@ class TestPairs:
         trained, _ = train_sources(write_study(tmp_path, seeds=2), store=tmp_path / "runs", workers=2)
         name = trained[0].name
         assert re.fullmatch(r"mine/source/seed0-[0-9a-f]{12}", name)
-        plan = planned(tmp_path, pair=self.PAIR | {"source": PAIR["source"], "source_agent": name})
+        trained_here = {"source": PAIR["source"], "source_agent": name, "learner": PAIR["learner"]}
+        plan = planned(tmp_path, pair=self.PAIR | trained_here)
         assert {run.spec.source.key for run in plan.runs if run.spec.source} == {trained[0].key}
 
     def test_an_unknown_agent_names_the_nearest_and_how_to_import(self, tmp_path):
@@ -371,7 +372,7 @@ def test_an_agent_that_saw_normalised_observations_needs_a_learner_that_does(tmp
     assert planned(tmp_path, pair=pair | {"learner": PAIR["learner"] | {"normalize": True}}).runs
 
 
-QRDQN = {"algorithm": "qrdqn", "learning_starts": 10, "buffer_size": 200, "train_freq": 8}
+QRDQN = {"algorithm": "qrdqn", "learning_starts": 10, "buffer_size": 200, "train_freq": 8, "net_arch": [8, 8]}
 
 
 class TestOtherLearners:

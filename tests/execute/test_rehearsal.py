@@ -33,6 +33,8 @@ TURNED = {
 
 
 def learner(algorithm, **settings):
+    if algorithm == "a2c":
+        return {"algorithm": "a2c", "n_envs": 2, "n_steps": 32, "net_arch": [8], **settings}
     return deepcopy({"algorithm": algorithm, **(SMALL if algorithm in ("ppo", "trpo") else OFF), **settings})
 
 
@@ -49,7 +51,7 @@ def planned(tmp_path, pair, *methods):
         (
             CARTPOLE | {"learner": learner("ppo"), "source_learner": learner("ppo", net_arch=[4])},
             "fine_tune",
-            r"arms\.arm\.methods\.roles: policy_body/0\.weight has shape \(4, 4\)",
+            r"arms\.arm\.methods\.0\.fine_tune\.roles: policy_body/0\.weight has shape \(4, 4\)",
         ),
         (
             TURNED | {"learner": learner("sac"), "mapping": TURNED["mapping"] | {"action": [-1.0]}},
@@ -66,7 +68,7 @@ def planned(tmp_path, pair, *methods):
         (
             CARTPOLE | {"learner": learner("dqn"), "source_learner": learner("ppo")},
             {"fine_tune": {"roles": ["policy_body"]}},
-            "policy_body has the tensors .*the target's none",
+            "nothing in policy_body: nothing would be carried",
         ),
         (
             CARTPOLE | {"learner": learner("ppo"), "source_learner": learner("dqn", net_arch=[4])},
@@ -86,6 +88,37 @@ def test_what_does_not_fit_is_refused(pair, method, says, tmp_path):
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("pair", "method", "says"),
+    [
+        (
+            CARTPOLE | {"learner": learner("ppo"), "source_learner": learner("a2c", activation="relu")},
+            {"fine_tune": {"roles": ["policy_body"]}},
+            r"0\.fine_tune\.roles: .*relu layers, the target's tanh layers",
+        ),
+        (
+            CARTPOLE | {"learner": learner("ppo"), "source_learner": learner("a2c")},
+            {"fine_tune": {"optimizer": "carry"}},
+            r"0\.fine_tune\.optimizer: .*rmsprop, the target's adam",
+        ),
+        (CARTPOLE | {"learner": learner("ppo")}, {"fine_tune": {"roles": ["features"]}}, "nothing would be carried"),
+        (
+            CARTPOLE | {"learner": learner("ppo")},
+            {"fine_tune": {"freeze": ["policy_body"], "freeze_steps": 128}},
+            r"0\.fine_tune\.freeze_steps: 128 steps are not over before the budget of 128",
+        ),
+        (
+            CARTPOLE | {"learner": learner("ppo")},
+            {"fine_tune": {"critic_warmup_steps": 500}},
+            r"0\.fine_tune\.critic_warmup_steps: 500 steps",
+        ),
+    ],
+)
+def test_what_would_mean_something_else_or_nothing_is_refused(pair, method, says, tmp_path):
+    with pytest.raises(ConfigError, match=says):
+        planned(tmp_path, pair, method)
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,11 @@ from stable_baselines3.common.preprocessing import is_image_space_channels_first
 from stable_baselines3.common.torch_layers import CombinedExtractor, FlattenExtractor, NatureCNN
 
 from rl_transfer.errors import ConfigError
+from rl_transfer.learner.sb3.backbone import backbone_tensors
 from rl_transfer.learner.sb3.features import (
     DictExtractor,
     ScaledNatureCNN,
     SmallCNN,
-    backbone_tensors,
     extractor_arguments,
     is_plain,
 )

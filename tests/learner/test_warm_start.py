@@ -98,10 +98,11 @@ class TestSources:
         assert state(ours) == state(theirs)
 
     def test_from_a_stored_run(self, cls, tmp_path):
-        folder = carry_out(source_spec(tiny(cls.__name__.lower())), tmp_path)
+        folder = carry_out(source_spec(tiny(cls.__name__.lower(), activation="tanh")), tmp_path)
         ours = model(cls)
         if cls in (QRDQN, TQC):
-            ours = cls("MlpPolicy", walk(cls), policy_kwargs={"net_arch": [8], "n_quantiles": 5}, buffer_size=9)
+            policy = {"net_arch": [8], "n_quantiles": 5, "activation_fn": torch.nn.Tanh}
+            ours = cls("MlpPolicy", walk(cls), policy_kwargs=policy, buffer_size=9)
         rl_transfer.warm_start(ours, folder)
         theirs = cls.load(folder / "agent" / "model.zip", device="cpu")
         if cls in (SAC, TQC):  # the library's own load leaves it at its first value
@@ -271,7 +272,7 @@ class TestOptimizers:
     def test_others_are_refused_and_the_model_unchanged(self):
         theirs, ours = self.made(torch.optim.Adam, seed=1).learn(32), self.made(torch.optim.Adagrad)
         before = state(ours)
-        with pytest.raises(ConfigError, match="the state of Adagrad can't be carried: use optimizer: fresh"):
+        with pytest.raises(ConfigError, match=r"the target's adagrad.*use optimizer: fresh"):
             rl_transfer.warm_start(ours, theirs, optimizer="carry")
         assert state(ours) == before
 

@@ -38,6 +38,7 @@ def knowledge_of(agent):
         networks=agent.networks(),
         statistics=agent.statistics(),
         optimizer=agent.optimizer_state(),
+        reading=agent.reading(),
     )
 
 
@@ -162,6 +163,9 @@ class TestRunningStatisticsOfLayers:
             def networks(self):
                 return {role: ours if role == "features" else {} for role in ROLES}
 
+            def reading(self):
+                return {}
+
             def load_networks(self, networks):
                 self.loaded = networks["features"]
 
@@ -176,7 +180,7 @@ class TestRunningStatisticsOfLayers:
 class TestOptimizer:
     def test_another_kind_is_refused_and_nothing_of_it_taken(self, sources):
         target = made("ppo", normalize=True)
-        says = r"keeps square_avg, step, the target's exp_avg.*use optimizer: fresh"
+        says = r"source's optimizer is rmsprop, the target's adam.*use optimizer: fresh"
         with pytest.raises(ConfigError, match=says) as caught:
             fine_tune(optimizer="carry").transfer(target, sources["a2c"])
         assert caught.value.key == "optimizer"
@@ -309,10 +313,17 @@ class TestAcrossAlgorithms:
         assert self.carried(made("dqn", seed=1), made("qrdqn")) == {"value_body"}
 
     def test_ppo_to_sac(self):
-        assert self.carried(made("ppo", seed=1), made("sac")) == {"policy_body", "policy_head"}
+        # SAC's head gives actions in units of their bounds, PPO's as they are.
+        assert self.carried(made("ppo", seed=1), made("sac", activation="tanh")) == {"policy_body"}
 
     def test_sac_to_ppo(self):
-        assert self.carried(made("sac", seed=1), made("ppo")) == {"policy_body", "policy_head"}
+        assert self.carried(made("sac", activation="tanh", seed=1), made("ppo")) == {"policy_body"}
+
+    def test_layers_of_another_activation_do_something_else(self):
+        with pytest.raises(ConfigError, match="policy_body has tanh layers, the target's relu layers"):
+            fine_tune("sac").transfer(made("sac"), knowledge_of(made("ppo", seed=1)))
+        with pytest.raises(ConfigError, match="policy_body has elu layers, the target's tanh layers"):
+            fine_tune().transfer(made("ppo"), knowledge_of(made("ppo", activation="elu", seed=1)))
 
     @pytest.mark.parametrize("pair", [("ppo", "a2c"), ("trpo", "ppo"), ("a2c", "trpo")])
     def test_among_actor_critics_everything_fits(self, pair):
@@ -341,8 +352,8 @@ class TestAcrossAlgorithms:
         assert as_bytes(target.networks()) == before
 
     def test_a_role_asked_for_by_name_must_fit(self):
-        source, target = made("ppo", seed=1), made("sac")
-        says = r"exploration has the tensors log_std, the target's log_std\.weight, log_std\.bias, log_ent_coef"
+        source, target = made("ppo", seed=1), made("sac", activation="tanh")
+        says = r"the source's exploration \(ppo\) is for actions as they are, the target's \(sac\) is not: drop"
         with pytest.raises(ConfigError, match=says):
             fine_tune("sac", roles=["policy_body", "exploration"]).transfer(target, knowledge_of(source))
 

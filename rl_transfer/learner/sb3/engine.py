@@ -187,6 +187,7 @@ class SB3Learner(SB3Recipient, Learner):
             "charged_steps": self.meter.steps,
             "gradient_steps": self._gradient_steps,
             "carried_transitions": self._carried_transitions,
+            "keeps_exploration": self._keeps_exploration,
             "rows_added": self._rows_added,
         }
         buffer = io.BytesIO()
@@ -206,6 +207,8 @@ class SB3Learner(SB3Recipient, Learner):
             normalization.load_as_state(self._normalizer, state["statistics"])
         for name, value in state["counters"].items():
             setattr(self._model, name, value)
+        if state["keeps_exploration"]:
+            self.keep_exploration()
         self.meter.steps = state["charged_steps"]
         self._gradient_steps = state["gradient_steps"]
         self._carried_transitions = state["carried_transitions"]

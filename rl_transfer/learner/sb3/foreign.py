@@ -16,7 +16,7 @@ from rl_transfer.knowledge import ROLES, Networks
 from rl_transfer.knowledge.foreign import AgentFile, read_agent_file, read_tensors
 from rl_transfer.knowledge.foreign_safety import shown
 from rl_transfer.learner.foreign import ForeignAgent
-from rl_transfer.learner.sb3.features import backbone_tensors
+from rl_transfer.learner.sb3.backbone import backbone_tensors
 from rl_transfer.learner.sb3.networks import as_arrays, sort_by_role
 from rl_transfer.learner.sb3.roles import assign_roles
 from rl_transfer.study import (

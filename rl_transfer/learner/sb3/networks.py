@@ -8,12 +8,14 @@ from torch import Tensor
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import ROLES, Networks, Role
+from rl_transfer.learner.sb3.features import Picture
 from rl_transfer.learner.sb3.roles import assign_roles, twin_features
 
 _TARGETS = ("q_net", "quantile_net", "actor", "critic")
 _OUTPUTS = ("action_net", "value_net", "q_net", "quantile_net", "actor.mu", "critic")
 # Learned by SAC and TQC beside the policy; no part of its state dictionary.
 _ENTROPY = "log_ent_coef"
+_ACTIVATIONS = {"Tanh": "tanh", "ReLU": "relu", "ELU": "elu", "LeakyReLU": "leaky_relu"}
 
 
 def algorithm_name(model: BaseAlgorithm) -> str:
@@ -56,6 +58,20 @@ def _sort(algorithm: str, tensors: Mapping[str, Tensor], shared: bool) -> dict[R
         if place is not None:
             found[place[0]][place[1]] = tensors[tensor]
     return found
+
+
+def reading(model: BaseAlgorithm) -> dict[str, str]:
+    """What the numbers of a model's roles mean besides their names, in the words of :func:`..requirements.reading`."""
+    activation = getattr(getattr(model.policy, "activation_fn", None), "__name__", "")
+    layers = f"{_ACTIVATIONS.get(activation, activation)} layers"
+    scalings = {module.scaling for module in model.policy.modules() if isinstance(module, Picture)}
+    if not scalings:
+        scalings = {"unit" if model.policy.normalize_images else "raw"}
+    return {
+        "policy_body": layers,
+        "value_body": layers,
+        "features": f"pixels scaled as {' and '.join(sorted(scalings))}",
+    }
 
 
 def copy_out(model: BaseAlgorithm) -> Networks:

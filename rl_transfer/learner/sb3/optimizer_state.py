@@ -22,6 +22,12 @@ def main_optimizer(model: BaseAlgorithm) -> Optimizer:
     return found
 
 
+def kind(model: BaseAlgorithm) -> str:
+    """What keeps the same for each tensor has one name."""
+    name = type(main_optimizer(model)).__name__.lower()
+    return "rmsprop" if name.startswith("rmsprop") else name
+
+
 def copy_out(model: BaseAlgorithm) -> OptimizerState:
     """Copies of what the optimizers keep for each tensor."""
     found = {}

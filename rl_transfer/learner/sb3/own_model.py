@@ -8,7 +8,7 @@ from typing import Any
 
 from stable_baselines3.common.base_class import BaseAlgorithm
 
-from rl_transfer.errors import ConfigError
+from rl_transfer.errors import ConfigError, nearest
 from rl_transfer.knowledge import Knowledge, read_agent_file, read_statistics_file
 from rl_transfer.learner.requirements import LOSS_PATHS
 from rl_transfer.learner.sb3 import networks, normalization, optimizer_state
@@ -53,6 +53,7 @@ def model_knowledge(model: BaseAlgorithm) -> Knowledge:
         networks=networks.copy_out(model),
         statistics=None if normalizer is None else normalization.copy_out(normalizer),
         optimizer=optimizer_state.copy_out(model),
+        reading=networks.reading(model) | {"optimizer": optimizer_state.kind(model)},
     )
 
 
@@ -67,6 +68,8 @@ def file_knowledge(path: Path, algorithm: str, statistics: Path | None) -> Knowl
     Raises:
         ConfigError: If a file can't be read safely, or is no agent of this algorithm.
     """
+    if algorithm not in LOSS_PATHS:
+        raise ConfigError(f"no roles are known for {algorithm!r}; {nearest(algorithm, LOSS_PATHS)}", file=path)
     found = read_agent_file(path)
     try:
         tensors = networks.sort_by_role(algorithm, found.policy, found.variables)

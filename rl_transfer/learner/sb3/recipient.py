@@ -24,6 +24,7 @@ class SB3Recipient(Recipient):
         self.algorithm = networks.algorithm_name(model)
         self._model, self._normalizer = model, normalizer
         self._regime = Regime(model)
+        self._keeps_exploration = False
 
     def networks(self) -> Networks:
         """Copies of the parameters by role."""
@@ -32,6 +33,10 @@ class SB3Recipient(Recipient):
     def load_networks(self, networks_: Networks) -> None:
         """Overwrite tensors by role and name; target networks follow."""
         networks.copy_in(self._model, networks_)
+
+    def reading(self) -> Mapping[str, str]:
+        """What the numbers of its roles mean besides their names."""
+        return networks.reading(self._model) | {"optimizer": optimizer_state.kind(self._model)}
 
     def optimizer_state(self) -> OptimizerState:
         """Copies of what the optimizers keep for each tensor."""
@@ -65,3 +70,4 @@ class SB3Recipient(Recipient):
     def keep_exploration(self) -> None:
         """Explore as an agent that has learned already."""
         keep_exploration(self._model)
+        self._keeps_exploration = True
