@@ -78,7 +78,7 @@ def show_source(name: str, root: Path) -> int:
 def _table(sources: Sequence[StoredSource]) -> Table:
     table = Table()
     for column in ("source_agent", "task", "learner", "last return", "steps", "from"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "source_agent")
     for source in sources:
         imported = source.spec.imported
         origin = "trained here" if imported is None else f"imported: {imported.file}"
