@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from builders import BOX_WALK, TINY, as_bytes, dqn, flat, learner, ppo, task_of, tiny, train
+from builders import BOX_WALK, TINY, as_bytes, dqn, flat, knowledge_of, learner, ppo, task_of, tiny, train
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import ROLES, Knowledge, Moments, Statistics
@@ -30,16 +30,6 @@ def made(algorithm, seed=0, **changes):
     agent = learner(config, task(config), seed=seed)
     agent.close()
     return agent
-
-
-def knowledge_of(agent):
-    return Knowledge(
-        algorithm=agent.algorithm,
-        networks=agent.networks(),
-        statistics=agent.statistics(),
-        optimizer=agent.optimizer_state(),
-        reading=agent.reading(),
-    )
 
 
 @pytest.fixture(scope="module")

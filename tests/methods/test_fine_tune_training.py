@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from builders import BOX_WALK, as_bytes, flat, learner, task_of, tiny, train
+from builders import BOX_WALK, as_bytes, flat, knowledge_of, learner, task_of, tiny, train
 from sb3_contrib import QRDQN, TQC, TRPO
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 
@@ -37,15 +37,6 @@ def trainable(algorithm):
     if algorithm in ("ppo", "a2c", "sac", "tqc"):
         roles.append("exploration")
     return [role for role in roles if algorithm != "trpo" or role.startswith("value")]
-
-
-def knowledge_of(agent):
-    return Knowledge(
-        algorithm=agent.algorithm,
-        networks=agent.networks(),
-        statistics=agent.statistics(),
-        optimizer=agent.optimizer_state(),
-    )
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from rl_transfer import seeds
-from rl_transfer.knowledge import Networks, write_networks
+from rl_transfer.knowledge import Knowledge, Networks, write_networks
 from rl_transfer.learner import Learner, build_learner
 from rl_transfer.run.protocol import Progress, Run
 from rl_transfer.store import read_json, run_key, write_json, write_spec
@@ -119,6 +119,17 @@ def flat(networks: Networks) -> dict[str, np.ndarray]:
 def as_bytes(networks: Networks) -> dict[str, bytes]:
     """All tensors byte for byte."""
     return {name: array.tobytes() for name, array in flat(networks).items()}
+
+
+def knowledge_of(agent: Learner) -> Knowledge:
+    """What a learner would leave behind, but for its experience."""
+    return Knowledge(
+        algorithm=agent.algorithm,
+        networks=agent.networks(),
+        statistics=agent.statistics(),
+        optimizer=agent.optimizer_state(),
+        reading=agent.reading(),
+    )
 
 
 def forward(networks: Networks, kind: str, observations: Any, activation: str = "tanh") -> np.ndarray:

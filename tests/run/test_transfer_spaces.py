@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from builders import learner, tiny
+from builders import knowledge_of, learner, tiny
 from gymnasium import spaces
 
 from rl_transfer.knowledge import Knowledge
@@ -16,10 +16,6 @@ from rl_transfer.tasks import inspect_task, map_spaces
 BOX = TaskConfig(id="probes:Walk-v0", kwargs={"continuous": True})
 FLIPPED = MappingConfig(action=[{"index": 0, "scale": -1.0}, 1])
 CONTINUOUS = ("ppo", "a2c", "sac", "td3", "tqc")
-
-
-def knowledge_of(agent):
-    return Knowledge(agent.algorithm, agent.networks(), agent.statistics(), reading=agent.reading())
 
 
 @pytest.mark.parametrize(("theirs", "ours"), list(itertools.product(CONTINUOUS, repeat=2)))
