@@ -2,6 +2,7 @@
 
 import math
 import re
+from abc import abstractmethod
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -92,9 +93,9 @@ class Learner(Frozen):
     )
 
     @property
+    @abstractmethod
     def rollout_steps(self) -> int:
         """Environment steps between two updates."""
-        raise NotImplementedError
 
 
 class _OnPolicy(Learner):
