@@ -1,7 +1,6 @@
 """The cart-pole with every physical constant a setting."""
 
 import math
-import numbers
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,8 @@ from gymnasium import spaces
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
+
+from rl_transfer_envs._checks import choice, number
 
 INTEGRATORS = ("euler", "semi-implicit euler")
 
@@ -67,20 +68,20 @@ class CartPole(CartPoleEnv):
             ValueError: A setting is out of its range.
         """
         super().__init__(sutton_barto_reward=sutton_barto_reward, render_mode=render_mode)
-        self.gravity = _number("gravity", gravity)
-        self.masscart = _number("masscart", masscart, above=0.0)
-        self.masspole = _number("masspole", masspole, above=0.0)
+        self.gravity = number("gravity", gravity)
+        self.masscart = number("masscart", masscart, above=0.0)
+        self.masspole = number("masspole", masspole, above=0.0)
         self.total_mass = self.masspole + self.masscart
-        self.length = _number("length", length, above=0.0)
+        self.length = number("length", length, above=0.0)
         self.polemass_length = self.masspole * self.length
-        self.force_mag = _number("force_mag", force_mag, above=0.0)
-        self.tau = _number("tau", tau, above=0.0)
-        self.kinematics_integrator = _integrator(kinematics_integrator)
+        self.force_mag = number("force_mag", force_mag, above=0.0)
+        self.tau = number("tau", tau, above=0.0)
+        self.kinematics_integrator = choice("kinematics_integrator", kinematics_integrator, INTEGRATORS)
         # Radians: a threshold given in degrees is beyond pi and refused.
-        self.theta_threshold_radians = _number("theta_threshold", theta_threshold, above=0.0, most=math.pi)
-        self.x_threshold = _number("x_threshold", x_threshold, above=0.0, most=_LARGEST_X_THRESHOLD)
+        self.theta_threshold_radians = number("theta_threshold", theta_threshold, above=0.0, most=math.pi)
+        self.x_threshold = number("x_threshold", x_threshold, above=0.0, most=_LARGEST_X_THRESHOLD)
         smaller_threshold = min(self.theta_threshold_radians, self.x_threshold)
-        self.start_spread = _number("start_spread", start_spread, least=0.0, most=smaller_threshold)
+        self.start_spread = number("start_spread", start_spread, least=0.0, most=smaller_threshold)
         self.observation_space = _observation_space(self.x_threshold, self.theta_threshold_radians)
         self.metadata = {**CartPoleEnv.metadata, "render_fps": _real_time_fps(self.tau)}
 
@@ -99,28 +100,6 @@ class CartPole(CartPoleEnv):
         bounds = {"low": -self.start_spread, "high": self.start_spread} | (options or {})
         observation, info = super().reset(seed=seed, options=bounds)
         return observation, info
-
-
-def _number(
-    name: str, value: object, *, above: float = -math.inf, least: float | None = None, most: float = math.inf
-) -> float:
-    floor = f"({above:g}" if least is None else f"[{least:g}"
-    ceiling = f"{most:g})" if math.isinf(most) else f"{most:g}]"
-    message = f"{name} must be a finite number in {floor}, {ceiling}, got {value!r}"
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ValueError(message)
-    number = float(value)
-    high_enough = number > above if least is None else number >= least
-    if not (math.isfinite(number) and high_enough and number <= most):
-        raise ValueError(message)
-    return number
-
-
-def _integrator(name: str) -> str:
-    # Gymnasium takes every other word for the second one.
-    if name not in INTEGRATORS:
-        raise ValueError(f"kinematics_integrator must be one of {', '.join(map(repr, INTEGRATORS))}, got {name!r}")
-    return name
 
 
 def _observation_space(x_threshold: float, theta_threshold: float) -> spaces.Box[np.float32]:

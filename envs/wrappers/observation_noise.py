@@ -1,7 +1,5 @@
 """Gaussian noise on the observations."""
 
-import math
-import numbers
 from typing import Any
 
 import gymnasium
@@ -9,6 +7,8 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
+
+from rl_transfer_envs._checks import number
 
 # Keeps the noise's random numbers apart from all others that descend from the same seed.
 _SEED_BRANCH = 0x6E6F6973
@@ -35,7 +35,7 @@ class ObservationNoise(gymnasium.ObservationWrapper[Any, Any, Any], RecordConstr
         space = env.observation_space
         if not isinstance(space, spaces.Box) or space.dtype.kind != "f":
             raise ValueError(f"observation_noise needs a floating Box observation space, got {space}")
-        self._scale = _checked(scale)
+        self._scale = number("scale", scale, least=0.0)
         RecordConstructorArgs.__init__(self, scale=self._scale)
         gymnasium.ObservationWrapper.__init__(self, env)
         self._generator: np.random.Generator | None = None
@@ -78,16 +78,6 @@ class ObservationNoise(gymnasium.ObservationWrapper[Any, Any, Any], RecordConstr
             raise RuntimeError("reset the environment before its first step")
         noise = self._generator.normal(scale=self._scale, size=np.shape(observation))
         return np.asarray(observation + noise, dtype=self.observation_space.dtype)
-
-
-def _checked(scale: object) -> float:
-    message = f"scale must be a finite number in [0, inf), got {scale!r}"
-    if isinstance(scale, bool) or not isinstance(scale, numbers.Real):
-        raise ValueError(message)
-    number = float(scale)
-    if not 0 <= number < math.inf:
-        raise ValueError(message)
-    return number
 
 
 def _noise_wrappers_in(env: gymnasium.Env[Any, Any]) -> int:
