@@ -71,12 +71,20 @@ class PairConfig(Frozen):
     """Source task, target task and the defaults for learning and measuring on them.
 
     Attributes:
+        family: The kind of task, for ``list pairs``.
+        known: A sentence on what is known about transfer on this pair, or that nothing is.
+        learner_from: Where the learner's hyperparameters come from.
+        minutes: What one run on the target takes on one core.
         source_agent: A stored source that all seeds start from, by its name in ``rl-transfer source list``, instead of
             one trained for each seed.
         source_learner: What trains the sources, where that is not ``learner``.
     """
 
     description: str = ""
+    family: Text | None = None
+    known: str = ""
+    learner_from: str = ""
+    minutes: PositiveFloat | None = None
     source: TaskConfig
     target: TaskConfig
     mapping: MappingConfig | None = None
