@@ -56,9 +56,10 @@ def whole(name: str, value: object, *, least: int, most: int | None = None) -> i
     message = f"{name} must be a whole number of at least {least}{ceiling}, got {value!r}"
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise ValueError(message)
-    if value < least or (most is not None and value > most):
+    result = int(value)
+    if result < least or (most is not None and result > most):
         raise ValueError(message)
-    return int(value)
+    return result
 
 
 def choice(name: str, value: object, known: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from rl_transfer.learner import (
 from rl_transfer.methods import Method, build_methods, method_class, resolve_methods
 from rl_transfer.stats import smallest_reachable_p
 from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named, StudyConfig, TaskConfig
-from rl_transfer.tasks import TaskFacts, inspect_task, map_spaces
+from rl_transfer.tasks import SpaceMapping, TaskFacts, inspect_task, map_spaces
 
 _MOST_SEEDS = 1000
 
@@ -61,12 +61,15 @@ def _enough(level: float) -> str:
     return "no number of seeds can reach it: raise alpha"
 
 
-def check_tasks(pair: LoadedPair, source_learner: LearnerConfig) -> tuple[TaskFacts, TaskFacts]:
+def check_tasks(pair: LoadedPair, source_learner: LearnerConfig) -> tuple[TaskFacts, TaskFacts, SpaceMapping]:
     """Make both tasks once; refuse what can't be made, has no time limit, or does not fit together.
 
     Args:
         pair: The pair.
         source_learner: What trains, or trained, on the source task.
+
+    Returns:
+        What planning needs to know of source and target, and the mapping between them.
 
     Raises:
         ConfigError: Names the task and the key.
@@ -82,14 +85,14 @@ def check_tasks(pair: LoadedPair, source_learner: LearnerConfig) -> tuple[TaskFa
         except ConfigError as error:
             raise pair.draft.under(error, name) from error
     try:
-        map_spaces(pair.config.mapping, facts["source"], facts["target"])
+        mapping = map_spaces(pair.config.mapping, facts["source"], facts["target"])
     except ConfigError as error:
         raise pair.draft.under(error) from error
-    return facts["source"], facts["target"]
+    return facts["source"], facts["target"], mapping
 
 
-def check_methods(study: LoadedStudy, pair: LoadedPair, target: TaskFacts) -> dict[str, tuple[Named, ...]]:
-    """Refuse methods that don't exist, don't fit the algorithm or the task, or have wrong settings.
+def check_methods(study: LoadedStudy, pair: LoadedPair, mapping: SpaceMapping) -> dict[str, tuple[Named, ...]]:
+    """Refuse methods that don't exist, don't fit the algorithm, the task or the mapping, or have wrong settings.
 
     Returns:
         By arm its methods with all their settings, defaults included.
@@ -101,23 +104,24 @@ def check_methods(study: LoadedStudy, pair: LoadedPair, target: TaskFacts) -> di
     for name, arm in study.config.arms.items():
         try:
             resolved[name] = resolve_methods(arm.methods, learner.algorithm)
-            _refuse_idle_settings(learner, target, pair.config.budget.target, arm.methods)
+            _refuse_idle_settings(learner, mapping, pair.config.budget.target, arm.methods)
         except ConfigError as error:
             raise study.draft.under(error, "arms", name, "methods") from error
     return resolved
 
 
-def _refuse_idle_settings(learner: LearnerConfig, target: TaskFacts, budget: int, methods: Sequence[Named]) -> None:
+def _refuse_idle_settings(learner: LearnerConfig, mapping: SpaceMapping, budget: int, methods: Sequence[Named]) -> None:
     for index, method in enumerate(build_methods(methods, learner.algorithm)):
         try:
             refuse_empty_roles(
                 learner,
-                target.observation_space,
-                target.action_space,
+                mapping.target_observation,
+                mapping.target_action,
                 named=method.named_roles,
                 carried=method.carried_roles,
             )
             _refuse_late_steps(method, budget)
+            _refuse_unmapped_experience(method, mapping)
         except ConfigError as error:
             key = ".".join(filter(None, (str(index), methods[index].name, error.key)))
             raise ConfigError(error.message, key=key) from error
@@ -128,6 +132,14 @@ def _refuse_late_steps(method: Method, budget: int) -> None:
         if steps >= budget:
             what = f"{steps} steps are not over before the budget of {budget} ends"
             raise ConfigError(f"{what}: take fewer, or leave it out", key=setting)
+
+
+def _refuse_unmapped_experience(method: Method, mapping: SpaceMapping) -> None:
+    if "experience" not in method.needs:
+        return
+    for what, empty in (("observations", not mapping.parts), ("actions", not mapping.actions.known_T.any())):
+        if empty:
+            raise ConfigError(f"the pair's mapping takes nothing of the {what}, so no experience can be carried")
 
 
 def check_source_agent(study: LoadedStudy, pair: LoadedPair, agent: StoredSource) -> list[str]:

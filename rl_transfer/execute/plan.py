@@ -80,8 +80,8 @@ def plan_study(study: LoadedStudy, store: Store) -> Plan:
     notes: list[str] = []
     for pair in study.pairs:
         agent = _source_agent(pair, store)
-        source, target = check_tasks(pair, _source_learner(pair.config, agent))
-        methods = check_methods(study, pair, target)
+        source, target, mapping = check_tasks(pair, _source_learner(pair.config, agent))
+        methods = check_methods(study, pair, mapping)
         refuse_empty_controls(study)
         if agent is not None:
             notes += check_source_agent(study, pair, agent)

@@ -35,7 +35,7 @@ def squashed_actions(mapping: SpaceMapping) -> IndexMap:
         ConfigError: If that needs a factor other than 1 and -1, or a shift.
     """
     actions = mapping.actions
-    if actions.identity:
+    if actions.identity or not actions.known_T.any():
         return actions
     middle, half = bounds(mapping.source_action)
     middle_T, half_T = bounds(mapping.target_action)

@@ -63,8 +63,13 @@ def translate_networks(
         return source, {}
     changes = _Plan(source, initial, mapping).changes()
     translated: dict[Role, dict[str, Array]] = {role: dict(source[role]) for role in ROLES}
-    if isinstance(mapping.target_observation, spaces.Dict) and not mapping.observation_identity:
+    if not mapping.parts or (isinstance(mapping.target_observation, spaces.Dict) and not mapping.observation_identity):
         translated["features"] = {}
+    if not mapping.actions.known_T.any():
+        # The other algorithms' exploration (an entropy coefficient) is of no action in particular.
+        translated["exploration"] = {
+            name: array for name, array in source["exploration"].items() if not name.startswith("log_std")
+        }
     shapes: dict[str, tuple[int, ...]] = {}
     for (role, name), change in changes.items():
         old = None if change.source is None else source[role][change.source]
@@ -122,7 +127,7 @@ class _Plan:
                     found[role, name] = Change(name, (step,))
         for role, name, step in self._output_rows():
             before = found[role, name].steps if (role, name) in found else ()
-            found[role, name] = Change(name, (*before, step))
+            found[role, name] = Change(None) if step is None else Change(name, (*before, step))
         return found
 
     def _feature_changes(self, branch: str) -> Iterator[tuple[str, Change]]:
@@ -205,13 +210,17 @@ class _Plan:
             )
         return {key: rest if width is None else width for key, width in known.items()}
 
-    def _output_rows(self) -> Iterator[tuple[Role, str, Step]]:
+    def _output_rows(self) -> Iterator[tuple[Role, str, Step | None]]:
         if self.actions.identity:
             return
         rows = row_map(self.mapping, self.actions)
         head: Role = "policy_head" if self.source["policy_head"] else "value_head"
         for name in self.source[head]:
             yield head, name, lambda values, _: head_rows(values, rows)
+        if not self.actions.known_T.any():
+            spreads = (name for name in self.initial["exploration"] if name.startswith("log_std"))
+            yield from (("exploration", name, None) for name in spreads)
+            return
         unscaled = replace(rows, scale=(1.0,) * len(rows.scale))
         shift = np.log(np.abs(rows.scale))
         for name in self.source["exploration"]:

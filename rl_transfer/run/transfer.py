@@ -153,6 +153,7 @@ def in_target_spaces(knowledge: Knowledge, learner: Recipient, initial: Networks
         resized=resized,
         unmapped=unmapped,
         misfits=misfits,
+        reading={role: how for role, how in knowledge.reading.items() if role != "features" or mapping.parts},
     )
 
 

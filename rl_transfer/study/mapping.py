@@ -107,6 +107,8 @@ class MappingConfig(Frozen):
         observation: For each index of the flattened target observation (a Discrete one counts as one index a state)
             the source index that it takes; for images by channel; for Dict observations by target key.
         action: For each target action (Discrete) or action dimension the source's.
+
+    An empty list takes nothing at all, which is the only mapping between spaces of two kinds.
     """
 
     observation: ObservationConfig | None = Field(default=None)

@@ -58,12 +58,14 @@ def map_spaces(config: MappingConfig | None, source: HasSpaces, target: HasSpace
 
 
 def _parts(config: ObservationConfig | None, source: Space[Any], target: Space[Any]) -> tuple[Part, ...]:
+    if config == ():
+        return ()
     if config is None:
         return tuple(Part(key, key, space, keys(target)[key], _same(space)) for key, space in keys(source).items())
     if isinstance(config, dict) and isinstance(target, spaces.Dict) and isinstance(source, spaces.Dict):
         return _dict_parts(config, source, target)
     if isinstance(target, spaces.Dict) != isinstance(source, spaces.Dict):
-        problem = f"{short(source)} and {short(target)} can't be mapped, only one has keys: choose another source"
+        problem = f"{short(source)} and {short(target)} can't be mapped, only one has keys: write [] (nothing)"
         raise ConfigError(problem, key=_OBSERVATION)
     if isinstance(config, dict) or isinstance(target, spaces.Dict):
         needs = "needs {key: {from: key}}" if isinstance(target, spaces.Dict) else "has no keys: write [0, 1, ...]"
@@ -135,6 +137,9 @@ def _actions(config: Entries | None, source: Space[Any], target: Space[Any]) -> 
     dimensions = action_count(source)
     if config is None:
         return IndexMap(dimensions, tuple(range(dimensions)), (1.0,) * dimensions)
+    if not config:
+        count = action_count(target)
+        return IndexMap(dimensions, (None,) * count, (1.0,) * count)
     refuse_other_kind(source, target, _ACTION)
     what = "actions" if isinstance(target, spaces.Discrete) else "action dimensions"
     scaled = isinstance(target, spaces.Box)

@@ -176,9 +176,12 @@ class SpaceMapping:
     def action_to_target(self, batch: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """A batch of the source's actions as the target's, and which of them have a counterpart there.
 
-        Only those of a Discrete space may have none. Actions may be flattened, and stay so.
+        Only those of a Discrete space may have none, or all where the mapping takes nothing of the actions. Actions may
+        be flattened, and stay so.
         """
         space = self.target_action
+        if not self.actions.known_T.any():
+            return _actions_of_nothing(space, batch), np.zeros(len(batch), np.bool_)
         if isinstance(space, spaces.Discrete):
             known = np.isin(batch.reshape(len(batch), -1)[:, 0], self.actions.index_T)
             return self._first_target_S[batch.astype(np.int64)].astype(batch.dtype), known
@@ -207,16 +210,22 @@ def _middle(space: spaces.Box) -> NDArray[np.float64]:
     return np.where(bounded, (np.where(bounded, low, 0) + np.where(bounded, high, 0)) / 2, 0.0)
 
 
+def _actions_of_nothing(space: Space[Any], batch: NDArray[Any]) -> NDArray[Any]:
+    """As many actions of a space as a batch has: the first, or the middle of the bounds."""
+    if not isinstance(space, spaces.Box):
+        return np.zeros((len(batch), *(space.shape or ())), space.dtype)
+    return np.tile(_middle(space).reshape(space.shape), (len(batch), *(1 for _ in space.shape))).astype(space.dtype)
+
+
 def _at(batch: Observations, key: str) -> NDArray[Any]:
     return batch[key] if isinstance(batch, dict) else batch
 
 
 def _complete(space: Space[Any], found: dict[str, NDArray[Any]], batch: Observations, *, stored: bool) -> Observations:
     """All keys of a space in its order, zeros for those that were not found."""
+    count = len(next(iter(batch.values())) if isinstance(batch, dict) else batch)
     if not isinstance(space, spaces.Dict):
-        return found[""]
-    assert isinstance(batch, dict)
-    count = len(next(iter(batch.values())))
+        return found[""] if "" in found else _zeros(space, count, stored)
     return {key: found[key] if key in found else _zeros(inner, count, stored) for key, inner in space.spaces.items()}
 
 

@@ -1,5 +1,6 @@
 """Spaces as networks see them: what their shapes depend on, and batches of them as rows of numbers."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -132,7 +133,7 @@ def refuse_other_kind(source: Space[Any], target: Space[Any], key: str) -> None:
         ConfigError: If they are of two kinds, or of one that can't be mapped.
     """
     if kind(source) != kind(target):
-        problem = f"{short(source)} and {short(target)} can't be mapped to each other: choose another source"
+        problem = f"{short(source)} and {short(target)} can't be mapped to each other: write [] (nothing)"
         raise ConfigError(problem, key=key)
 
 
@@ -152,8 +153,8 @@ def refuse_unmapped(config: MappingConfig, source: HasSpaces, target: HasSpaces)
     if not different:
         return
     try:
-        lines = [line for what in different for line in _template(what, *pairs[what])]
-        advice = ["say which source index each target index takes (null: none), for instance:", "", "mapping:", *lines]
+        lines = mapping_template({what: pairs[what] for what in different})
+        advice = ["say which source index each target index takes (null: none), for instance:", "", *lines]
     except ConfigError as error:
         advice = [error.message]
     names = " and ".join(f"{what} spaces" for what in different)
@@ -172,21 +173,27 @@ def _side_by_side(pairs: dict[str, tuple[Space[Any], Space[Any]]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _template(what: str, source: Space[Any], target: Space[Any]) -> list[str]:
-    """Lines of YAML that fill every entry by position.
+def mapping_template(pairs: Mapping[str, tuple[Space[Any], Space[Any]]]) -> list[str]:
+    """Lines of YAML that map spaces to each other by position; nothing of those that are of two kinds.
+
+    Args:
+        pairs: The source's space and the target's under ``observation``, ``action`` or both.
 
     Raises:
-        ConfigError: If the spaces can't be mapped.
+        ConfigError: If one of the spaces can't be mapped at all.
     """
+    return ["mapping:", *(line for what, pair in pairs.items() for line in _template(what, *pair))]
+
+
+def _template(what: str, source: Space[Any], target: Space[Any]) -> list[str]:
+    with_keys = [isinstance(space, spaces.Dict) for space in (source, target)]
+    if any(with_keys) != all(with_keys) or (not any(with_keys) and kind(source) != kind(target)):
+        return [f"  {what}: []  # nothing: {short(source)} and {short(target)} have nothing in common"]
     if what == "action":
-        refuse_other_kind(source, target, what)
         return [f"  action: {_positions(action_count(source), action_count(target))}"]
-    if not isinstance(source, spaces.Dict) and not isinstance(target, spaces.Dict):
-        refuse_other_kind(source, target, what)
+    if not isinstance(source, spaces.Dict) or not isinstance(target, spaces.Dict):
         entries = _positions(extent(source), extent(target))
         return [f"  observation: {entries if image_shape(target) is None else f'{{channels: {entries}}}'}"]
-    if not (isinstance(source, spaces.Dict) and isinstance(target, spaces.Dict)):
-        raise ConfigError("only one of them has keys, so they can't be mapped: choose another source")
     return ["  observation:", *(f"    {key}: {_key(key, source, space)}" for key, space in target.spaces.items())]
 
 

@@ -79,3 +79,58 @@ def test_shrinking_leaves_what_has_no_source_as_it_was():
     assert np.array_equal(now["policy_head"]["weight"][1], before["policy_head"]["weight"][1])
     source.close()
     target.close()
+
+
+PIXELS = TaskConfig(id="picture_envs:pictures/Small-v0")
+VECTORS = TaskConfig(id="Acrobot-v1")  # both have three actions
+CAR, CONTINUOUS_CAR = TaskConfig(id="MountainCar-v0"), TaskConfig(id="MountainCarContinuous-v0")
+
+
+def carried(config, source_task, target_task, algorithm="ppo"):
+    """Fates, the source's networks, the target's before and after, for fine-tuning through a mapping."""
+    mapping = map_spaces(MappingConfig(**config), inspect_task(source_task), inspect_task(target_task))
+    config_of = tiny(algorithm, net_arch=[8, 8])
+    source, target = learner(config_of, source_task, seed=1), learner(config_of, target_task)
+    before = target.networks()
+    fates = transfer(build_methods([Named(name="fine_tune")], algorithm), target, knowledge_of(source), mapping, None)
+    source.close()
+    target.close()
+    return {(fate.role, fate.tensor): fate for fate in fates}, source.networks(), before, target.networks()
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
+@pytest.mark.parametrize(("there", "here"), [(VECTORS, PIXELS), (PIXELS, VECTORS)])
+def test_across_modalities_all_but_what_sees_the_observation_is_carried(there, here, algorithm):
+    fates, source, before, after = carried({"observation": []}, there, here, algorithm)
+    body = "policy_body" if algorithm == "ppo" else "value_body"
+    head = "policy_head" if algorithm == "ppo" else "value_head"
+    first, *deeper = sorted(name for name in after[body] if name.endswith("weight"))
+    assert deeper
+    assert np.array_equal(after[body][first], before[body][first])
+    assert fates[body, first].fate == "reinitialised"
+    for name in deeper:
+        assert np.array_equal(after[body][name], source[body][name])
+    for name in after[head]:
+        assert np.array_equal(after[head][name], source[head][name])
+        assert fates[head, name].fate == "copied"
+    for name in after["features"]:
+        assert np.array_equal(after["features"][name], before["features"][name])
+        assert fates["features", name].fate == "reinitialised"
+    for name in source["features"]:
+        if name not in after["features"]:
+            assert fates["features", name].fate == "dropped"
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "a2c", "trpo"])
+@pytest.mark.parametrize(("there", "here"), [(CAR, CONTINUOUS_CAR), (CONTINUOUS_CAR, CAR)])
+def test_between_discrete_and_continuous_actions_all_but_the_head_is_carried(there, here, algorithm):
+    fates, source, before, after = carried({"action": []}, there, here, algorithm)
+    for role in ("policy_body", "value_body", "value_head"):
+        for name in after[role]:
+            assert np.array_equal(after[role][name], source[role][name])
+            assert fates[role, name].fate == "copied"
+    for role in ("policy_head", "exploration"):
+        for name in after[role]:
+            assert np.array_equal(after[role][name], before[role][name])
+            assert fates[role, name].fate == "reinitialised"
+    assert (("exploration", "log_std") in fates) and (there is CAR or fates["exploration", "log_std"].fate == "dropped")

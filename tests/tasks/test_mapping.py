@@ -7,6 +7,7 @@ import pytest
 import torch
 import yaml
 from gymnasium import spaces
+from gymnasium.vector.utils import batch_space, create_empty_array, iterate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -106,18 +107,27 @@ class TestWithoutAMapping:
         assert "observation" not in caught.value.message
 
     @pytest.mark.parametrize(
-        "other",
+        ("other", "what"),
         [
-            task(action=box(1)),
-            task(action=spaces.MultiDiscrete([2])),
-            task(action=spaces.Discrete(2, start=1)),
-            task(spaces.Discrete(2)),
-            task(spaces.Dict({"a": box(2)})),
+            (task(action=box(1)), "action"),
+            (task(action=spaces.MultiDiscrete([2])), "action"),
+            (task(spaces.Discrete(2)), "observation"),
+            (task(image(8, 8, 3)), "observation"),
+            (task(spaces.Dict({"a": box(2)})), "observation"),
         ],
     )
-    def test_kinds_that_no_mapping_brings_together_get_no_template(self, other):
-        with pytest.raises(ConfigError, match="can't be mapped") as caught:
+    def test_kinds_that_have_nothing_in_common_get_an_empty_template(self, other, what):
+        with pytest.raises(ConfigError, match="have nothing in common") as caught:
             mapped(None, task(), other)
+        made = mapped(
+            yaml.safe_load(caught.value.message[caught.value.message.index("mapping:") :])["mapping"], task(), other
+        )
+        assert (made.parts == ()) == (what == "observation")
+        assert made.actions.known_T.any() == (what == "observation")
+
+    def test_what_can_t_be_mapped_at_all_gets_no_template(self):
+        with pytest.raises(ConfigError, match="can't be mapped") as caught:
+            mapped(None, task(), task(action=spaces.Discrete(2, start=1)))
         assert "mapping:" not in caught.value.message
 
 
@@ -126,7 +136,6 @@ KEYS = spaces.Dict({"a": box(2), "cam": image(8, 8, 3)})
 WRONG = {
     "out of range": (box(2), box(2), {"observation": [0, 2]}, "observation.1", "2 numbers, 0 to 1: 2 is none"),
     "too few": (box(2), box(3), {"observation": [0, 1]}, "observation", "needs 3 entries"),
-    "none at all": (box(2), box(3), {"observation": []}, "observation", "needs 3 entries"),
     "action out of range": (None, None, {"action": [0, 2]}, "action.1", "2 actions, 0 to 1: 2 is none"),
     "action scaled": (None, None, {"action": [{"index": 0, "scale": 2}, 1]}, "action.0", "can't be scaled"),
     "one-hot scaled": (
@@ -171,6 +180,33 @@ WRONG = {
         *("observation.2", "dimension 0 of the source takes states of dimension 0 already"),
     ),
 }
+
+
+class TestNothing:
+    """An empty list takes nothing at all: of spaces of two kinds, or of one."""
+
+    @pytest.mark.parametrize("source", [box(2), image(8, 8, 3), spaces.Discrete(4), KEYS])
+    @pytest.mark.parametrize("target", [box(3), image(9, 9, 3), spaces.Discrete(2), KEYS])
+    def test_observations_are_zeros_on_the_other_side(self, source, target):
+        mapping = mapped({"observation": []}, task(source), task(target))
+        assert not mapping.identity
+        for there, here, change in (
+            (source, target, mapping.observation),
+            (target, source, mapping.observation_to_target),
+        ):
+            batch = create_empty_array(here, 5, fn=np.ones)
+            made = change(batch)
+            parts = made if isinstance(made, dict) else {"": made}
+            assert all(len(part) == 5 and not part.any() for part in parts.values())
+            assert next(iter(iterate(batch_space(there, 5), made))) in there
+
+    @pytest.mark.parametrize("source", [box(2), spaces.Discrete(3), spaces.MultiDiscrete([2, 3])])
+    @pytest.mark.parametrize("target", [box(3), spaces.Discrete(2), spaces.MultiDiscrete([4])])
+    def test_no_action_has_a_counterpart(self, source, target):
+        mapping = mapped({"action": []}, task(action=source), task(action=target))
+        made, known = mapping.action_to_target(np.array([source.sample() for _ in range(4)]))
+        assert not known.any()
+        assert len(made) == 4 and all(action in target for action in made)
 
 
 class TestRefusals:
