@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from rl_transfer.cli.new import New
 from rl_transfer.cli.source import Source
 
 _Study = Annotated[str, tyro.conf.arg(name="STUDY", metavar="STUDY")]
@@ -65,7 +66,11 @@ class Report:
 
 @dataclass(frozen=True)
 class Check:
-    """Check a study before it costs anything: its runs, their cost, and whether its seeds can decide."""
+    """Check a study before it costs anything: its runs, their cost, and whether its seeds can decide.
+
+    A pair alone is examined besides: its environments, what each of their settings changes, its score anchors, and a
+    thousand steps of training.
+    """
 
     study: tyro.conf.Positional[_Study]
     """A shipped name (see 'list studies') or a path, of a study or of a pair alone."""
@@ -79,9 +84,11 @@ class Check:
     def call(self) -> int:
         """Check and print."""
         from rl_transfer.api import plan
-        from rl_transfer.cli.show import show_plan
+        from rl_transfer.cli.show import show_examination, show_plan
 
-        return show_plan(plan(self.study, self.overrides, store=self.store), self.store, self.workers)
+        planned = plan(self.study, self.overrides, store=self.store)
+        problems = show_examination(planned) if planned.study.is_pair_alone else 0
+        return show_plan(planned, self.store, self.workers) or problems
 
 
 @dataclass(frozen=True)
@@ -129,6 +136,7 @@ Command = (
     Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Check, tyro.conf.subcommand("check")]
+    | Annotated[New, tyro.conf.subcommand("new")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Source, tyro.conf.subcommand("source")]
     | Annotated[List, tyro.conf.subcommand("list")]

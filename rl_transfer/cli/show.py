@@ -4,9 +4,18 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from rl_transfer.api import StudyOutcome
-from rl_transfer.execute import Plan, PlannedRun, comparison_sizes, count_workers, minutes_left, steps_per_second
+from rl_transfer.execute import (
+    Plan,
+    PlannedRun,
+    comparison_sizes,
+    count_workers,
+    examine_pair,
+    minutes_left,
+    steps_per_second,
+)
 from rl_transfer.report import tensorboard_command, verdict_table
 from rl_transfer.report.places import from_here
 from rl_transfer.stats import smallest_reachable_p
@@ -26,6 +35,49 @@ def show_outcome(outcome: StudyOutcome, store: Path) -> int:
     console.print(f"Report:      {from_here(outcome.report)}", markup=False, soft_wrap=True)
     console.print(f"TensorBoard: {tensorboard_command(store, name)}", markup=False, soft_wrap=True)
     return 1 if outcome.failures else 0
+
+
+def show_new_pair(file: Path, plan: Plan) -> int:
+    """Print where a new pair's file is and what to do with it; returns the exit code."""
+    console = Console(soft_wrap=True)
+    where, config = from_here(file), plan.study.pairs[0].config
+    for line in (
+        f"{where}: {config.learner.algorithm} ({config.learner_from}), anchors measured, "
+        f"{'a mapping proposed: look at it' if config.mapping else 'spaces alike'}",
+        f"rl-transfer check {where}    # examine it",
+        f"rl-transfer run {where}      # {len(plan.distinct())} runs",
+    ):
+        console.print(line, markup=False, highlight=False)
+    return 0
+
+
+def show_examination(plan: Plan) -> int:
+    """Examine a pair and print what was found; returns the exit code."""
+    console = Console(soft_wrap=False)
+    with console.status("examining the environments"):
+        found = examine_pair(plan)
+    table = Table(title=f"Pair {plan.study.name}", title_justify="left")
+    table.add_column("task", no_wrap=True)
+    table.add_column("check", overflow="fold")
+    table.add_column("result", no_wrap=True)
+    table.add_column("found", overflow="fold")
+    for about in dict.fromkeys(finding.about for finding in found.findings):
+        silent = [one.check for one in found.findings if one.about == about and not one.text]
+        if silent:
+            table.add_row(about, ", ".join(silent), Text("ok", style="green"), "")
+    for finding in found.findings:
+        if not finding.text:
+            continue
+        style = {"good": "green", "note": "yellow", "problem": "bold red"}[finding.outcome]
+        outcome = Text("ok" if finding.outcome == "good" else finding.outcome, style=style)
+        table.add_row(finding.about, finding.check, outcome, Text(finding.text))
+    console.print(table)
+    if found.problems:
+        count = len(found.problems)
+        console.print(
+            f"{count} problem{'s' if count > 1 else ''} to mend before this pair is worth running", style="red"
+        )
+    return 2 if found.problems else 0
 
 
 def show_plan(plan: Plan, root: Path, workers: int | None) -> int:

@@ -2,15 +2,19 @@
 
 from rl_transfer.execute.check import comparison_sizes
 from rl_transfer.execute.estimate import minutes_left, steps_per_second
+from rl_transfer.execute.examine_pair import Examination, examine_pair
 from rl_transfer.execute.importing import Import, import_file
 from rl_transfer.execute.local import Failure, Observer, assign_folders, count_workers, execute
 from rl_transfer.execute.manifest import refuse_other_study, write_manifest
+from rl_transfer.execute.new_pair import NewPair, write_pair
 from rl_transfer.execute.plan import Plan, PlannedRun, plan_study
 from rl_transfer.execute.sources import StoredSource, find_source, stored_sources
 
 __all__ = [
+    "Examination",
     "Failure",
     "Import",
+    "NewPair",
     "Observer",
     "Plan",
     "PlannedRun",
@@ -18,6 +22,7 @@ __all__ = [
     "assign_folders",
     "comparison_sizes",
     "count_workers",
+    "examine_pair",
     "execute",
     "find_source",
     "import_file",
@@ -27,4 +32,5 @@ __all__ = [
     "steps_per_second",
     "stored_sources",
     "write_manifest",
+    "write_pair",
 ]

@@ -39,6 +39,7 @@ from rl_transfer.study.load import (
     load_study,
     parse_features,
     parse_overrides,
+    parse_task,
 )
 from rl_transfer.study.mapping import ChannelsConfig, Entries, EntryConfig, KeyConfig, MappingConfig, ObservationConfig
 from rl_transfer.study.shipped import looks_like_path, shipped_names
@@ -89,5 +90,6 @@ __all__ = [
     "looks_like_path",
     "parse_features",
     "parse_overrides",
+    "parse_task",
     "shipped_names",
 ]

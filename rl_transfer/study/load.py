@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.study.base import safe_name
-from rl_transfer.study.config import PairConfig, StudyConfig
+from rl_transfer.study.config import PairConfig, StudyConfig, TaskConfig
 from rl_transfer.study.draft import Draft, Place
 from rl_transfer.study.features import FeaturesConfig
 from rl_transfer.study.shipped import find_file
@@ -38,6 +38,11 @@ class LoadedStudy:
     draft: Draft = field(repr=False, compare=False)
     config: StudyConfig
     pairs: tuple[LoadedPair, ...]
+
+    @property
+    def is_pair_alone(self) -> bool:
+        """Whether a pair's file stands for the study."""
+        return [pair.draft.file for pair in self.pairs] == [self.draft.file]
 
 
 def parse_overrides(texts: Iterable[str]) -> Overrides:
@@ -73,6 +78,41 @@ def parse_features(text: str, place: object) -> FeaturesConfig:
         key = ".".join(str(part) for part in first["loc"])
         raise ConfigError(first["msg"].replace("Input should be", "must be"), file=place, key=key or None) from error
     return found
+
+
+def parse_task(
+    about: str, env: str, kwargs: Iterable[str], wrappers: Iterable[str], max_episode_steps: int | None
+) -> TaskConfig:
+    """A task from a command line's texts.
+
+    Args:
+        about: ``source`` or ``target``, for messages.
+        env: A Gymnasium id.
+        kwargs: ``key=value`` texts whose values are YAML.
+        wrappers: YAML texts, each an entry of a task's ``wrappers``.
+        max_episode_steps: The time limit; None for the environment's own.
+
+    Raises:
+        ConfigError: If a text can't be read; names the option.
+    """
+    raw: dict[str, Any] = {"id": env, "kwargs": {}, "wrappers": []}
+    for text in kwargs:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            what = f"write key=value, such as gravity=20.0, not {shown(text)}"
+            raise ConfigError(what, file=f"--{about}-kwargs")
+        raw["kwargs"][key] = _yaml_text(value, f"--{about}-kwargs")
+    raw["wrappers"] = [_yaml_text(text, "--wrapper") for text in wrappers]
+    if max_episode_steps is not None:
+        raw["max_episode_steps"] = max_episode_steps
+    return Draft(Path(f"--{about}"), raw, {}).validate(TaskConfig)
+
+
+def _yaml_text(text: str, option: str) -> Any:
+    try:
+        return parse_yaml(text)[0]
+    except ConfigError as error:
+        raise ConfigError(error.message, file=option) from error
 
 
 def load_study(text: str, overrides: Overrides | None = None) -> LoadedStudy:

@@ -93,13 +93,24 @@ def _make_bare(task: TaskConfig) -> Env:
         raise ConfigError(f"{task.id} can't be made: {error}", key="kwargs") from error
 
 
-def _unknown_keyword(task: TaskConfig) -> str | None:
+def keyword_names(task: TaskConfig) -> list[str]:
+    """The keywords that a task's environment takes, as far as its signature says.
+
+    Args:
+        task: A task that can be made.
+    """
     entry = gymnasium.spec(task.id.rpartition(":")[2]).entry_point
     creator = gymnasium.envs.registration.load_env_creator(entry) if isinstance(entry, str) else entry
-    if creator is None:
-        return None
-    valid = {name for name, p in inspect.signature(creator).parameters.items() if p.kind is not p.VAR_KEYWORD}
-    for name in task.kwargs:
+    parameters = {} if creator is None else inspect.signature(creator).parameters
+    hidden = ("render_mode",)
+    return [
+        name for name, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and name not in hidden
+    ]
+
+
+def _unknown_keyword(task: TaskConfig) -> str | None:
+    valid = keyword_names(task)
+    for name in task.kwargs if valid else ():
         if name not in valid:
             return f"it takes no keyword {name!r}; {nearest(name, valid)}"
     return None

@@ -1,0 +1,171 @@
+"""A pair examined before it costs anything: its environments, its numbers, and a thousand steps of training."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rl_transfer.errors import RLTransferError
+from rl_transfer.execute.plan import Plan, PlannedRun
+from rl_transfer.run.protocol import Progress, Run
+from rl_transfer.store import read_json
+from rl_transfer.study import LearnerConfig, PairConfig, RunSpec, TaskConfig
+from rl_transfer.tasks.anchors import Anchors, measure_anchors
+from rl_transfer.tasks.examine import Finding, examine, same_task
+
+SMOKE_STEPS = 1000
+_PROBE_EPISODES = 4
+_EPISODES = (10, 100)
+_RANDOM_STEPS = 20_000
+# What a stated mean may differ from the measured one: so many standard errors, and this share of the score's unit.
+_STANDARD_ERRORS = 4.0
+_SHARE = 0.02
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found.
+
+    Attributes:
+        findings: One for each check, several where a check has more to say.
+        minutes: Estimate for a run on the target on one core, from the smoke run; None if that failed.
+    """
+
+    findings: tuple[Finding, ...]
+    minutes: float | None
+
+    @property
+    def problems(self) -> list[Finding]:
+        """What has to be mended."""
+        return [finding for finding in self.findings if finding.outcome == "problem"]
+
+
+def examine_pair(plan: Plan) -> Examination:
+    """Examine the environments of a planned pair, its anchors and thresholds, and train a thousand steps.
+
+    Args:
+        plan: Of a study of one pair; what planning refuses was refused before.
+    """
+    (pair,) = plan.study.pairs
+    config = pair.config
+    findings = [*examine("source", config.source), *examine("target", config.target)]
+    if not any(finding.outcome == "problem" for finding in findings):
+        findings += _numbers(config)
+    minutes = None
+    if not any(finding.outcome == "problem" for finding in findings if finding.check != "anchors"):
+        for about, run in _smoke_runs(plan):
+            finding, minutes = _smoke(about, run.spec)
+            findings.append(finding)
+    return Examination(tuple(findings), minutes)
+
+
+def _numbers(config: PairConfig) -> Iterator[Finding]:
+    if same_task(config.source, config.target):
+        text = (
+            "can't be told apart in 1,000 steps: an identity pair, on which transfer should start at the source's score"
+        )
+        yield Finding("pair", "source and target", "note", text)
+    yield from _anchors(config)
+    yield from _source_threshold(config)
+    if not 0 < config.threshold_score <= 1:
+        text = f"threshold_score is {config.threshold_score:g}: a score from 0 (random) to 1 (reference), such as 0.8"
+        yield Finding("pair", "threshold", "problem" if config.threshold_score <= 0 else "note", text)
+
+
+def _anchors(config: PairConfig) -> Iterator[Finding]:
+    score, found = config.score, _measured(config.target)
+    unit = score.reference - score.random
+    allowed = _STANDARD_ERRORS * found.standard_error + _SHARE * unit
+    summary = (
+        f"random actions give {found.random:.1f} ± {found.standard_error:.1f}, the worst episode {found.worst:.1f}"
+    )
+    problems = []
+    if abs(found.random - score.random) > allowed:
+        problems.append(f"score.random is {score.random:g}: write {found.random:.1f}")
+    if found.random >= score.reference:
+        problems.append(
+            f"score.reference is {score.reference:g}, which random actions reach: what does a good agent get?"
+        )
+    for problem in problems:
+        yield Finding("target", "anchors", "problem", f"{summary}, but {problem}")
+    if found.worst < score.worst - _SHARE * unit:
+        text = f"{summary}, below score.worst ({score.worst:g}): such episodes are floored; write {found.worst:.1f}"
+        yield Finding("target", "anchors", "note", text)
+    elif not problems:
+        yield Finding("target", "anchors", "good", summary)
+
+
+def _source_threshold(config: PairConfig) -> Iterator[Finding]:
+    if config.source_agent is not None:
+        return
+    found = _measured(config.source)
+    if found.random >= config.source_threshold_return:
+        text = (
+            f"source_threshold_return is {config.source_threshold_return:g}, which random actions reach on the source "
+            f"({found.random:.1f}): what does a trained source get?"
+        )
+        yield Finding("source", "anchors", "problem", text)
+    else:
+        yield Finding("source", "anchors", "good", f"random actions give {found.random:.1f}")
+
+
+def _measured(task: TaskConfig) -> Anchors:
+    """As many episodes as a few seconds allow."""
+    length = measure_anchors(task, _PROBE_EPISODES).mean_length
+    low, high = _EPISODES
+    return measure_anchors(task, int(min(max(_RANDOM_STEPS / length, low), high)))
+
+
+def _smoke_runs(plan: Plan) -> Iterator[tuple[str, PlannedRun]]:
+    for about, arm in (("source", "source"), ("target", "scratch")):
+        for run in plan.runs:
+            if run.arm == arm and run.spec.imported is None:
+                yield about, run
+                break
+
+
+def _smoke(about: str, spec: RunSpec) -> tuple[Finding, float | None]:
+    """Train for a thousand steps in a folder that is removed again; the time is that from the first to the last."""
+    rollout = spec.learner.rollout_steps
+    steps = -(-SMOKE_STEPS // rollout) * rollout
+    short = spec.model_copy(
+        update={
+            "learner": _early(spec.learner, steps),
+            "grid": (0, steps),
+            "episodes": 1,
+            "segment_steps": max(spec.segment_steps, steps),
+        }
+    )
+    check = f"{steps:,} steps of {spec.learner.algorithm}"
+    times: list[float] = []
+    problem = _trained(short, lambda _: times.append(time.monotonic()))
+    if problem is not None:
+        return Finding(about, check, "problem", problem), None
+    seconds = max(times[-1] - times[0], 1e-6)
+    minutes = spec.budget_steps / (steps / seconds) / 60
+    text = f"{steps / seconds:,.0f} steps/s with evaluation: about {minutes:.1f} min for {spec.budget_steps:,} steps"
+    return Finding(about, check, "good", text), minutes
+
+
+def _trained(spec: RunSpec, on_progress: Callable[[Progress], None]) -> str | None:
+    """Carry out a run and forget it; what went wrong, if anything did."""
+    import torch
+
+    torch.set_num_threads(spec.threads)
+    with TemporaryDirectory() as folder:
+        try:
+            Run(spec, Path(folder), None, on_progress).carry_out()
+        except RLTransferError as error:
+            return str(error)
+        except Exception as error:
+            return f"raised {type(error).__name__}: {' '.join(str(error).split())}"
+        status = read_json(Path(folder) / "status.json")
+    return None if status["outcome"] == "completed" else f"{status['outcome']}: {status['message']}"
+
+
+def _early(learner: LearnerConfig, steps: int) -> LearnerConfig:
+    """A learner that begins to learn within so many steps."""
+    if learner.off_policy:
+        return learner.model_copy(update={"learning_starts": min(learner.learning_starts, steps // 2)})  # type: ignore[union-attr]
+    return learner

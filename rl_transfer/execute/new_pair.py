@@ -1,0 +1,256 @@
+"""A new pair's file: spaces compared, a mapping proposed, hyperparameters looked up, anchors measured."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from rl_transfer.errors import ConfigError, nearest
+from rl_transfer.learner import refuse_unsuitable_spaces
+from rl_transfer.study import ALGORITHMS, LEARNERS, OFF_POLICY, LearnerConfig, TaskConfig, checked_name
+from rl_transfer.study.rl_zoo import ZooEntry, zoo_entry, zoo_version
+from rl_transfer.tasks import TaskFacts, inspect_task, keyword_names
+from rl_transfer.tasks.anchors import Anchors, measure_anchors
+from rl_transfer.tasks.spaces import form, keys, mapping_template, short
+
+_HERE = Path(__file__).parent
+_EPISODES = (20, 1000)
+_RANDOM_STEPS = 100_000
+_BUDGET = 100_000
+_SHARE_OF_REFERENCE = 0.8
+_DEFAULT_ENVS = 8
+_LINE = 110
+
+
+@dataclass(frozen=True)
+class NewPair:
+    """What a new pair is to be.
+
+    Attributes:
+        name: Its name, which is the file's.
+        source: The source task.
+        target: The target task.
+        algorithm: The learner; PPO by default, which takes all actions.
+        reference: The return of a good agent on the target; by default the environment's own threshold.
+    """
+
+    name: str
+    source: TaskConfig
+    target: TaskConfig
+    algorithm: str = "ppo"
+    reference: float | None = None
+
+
+def write_pair(wanted: NewPair, folder: Path) -> Path:
+    """Measure what a pair needs and write its file.
+
+    Args:
+        wanted: The pair.
+        folder: Where the file goes; made if it is not there.
+
+    Returns:
+        The file, ``NAME.yaml``.
+
+    Raises:
+        ConfigError: If the name can't be a file's, the file is there already, a task can't be made, the algorithm does
+            not suit it, or nothing is known that could be the reference.
+        EnvironmentFailedError: If an environment fails while its anchors are measured.
+    """
+    file = folder / f"{checked_name(wanted.name, 'NAME')}.yaml"
+    if file.exists():
+        raise ConfigError("is there already: choose another name, or remove it", file=file)
+    text = _pair_text(wanted, file)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"can't be written: {error.strerror}", file=file) from error
+    return file
+
+
+def _pair_text(wanted: NewPair, file: Path) -> str:
+    if wanted.algorithm not in ALGORITHMS:
+        raise ConfigError(
+            f"{wanted.algorithm!r} is not known; {nearest(wanted.algorithm, ALGORITHMS)}", key="--algorithm"
+        )
+    facts = {about: _facts(about, getattr(wanted, about)) for about in ("source", "target")}
+    entry = zoo_entry(wanted.algorithm, wanted.target.id)
+    learner = _learner(wanted.algorithm, entry)
+    for about, found in facts.items():
+        try:
+            refuse_unsuitable_spaces(learner, found.observation_space, found.action_space)
+        except ConfigError as error:
+            raise ConfigError(error.message, file=f"--{about}") from error
+    environment = Environment(loader=FileSystemLoader(_HERE), undefined=StrictUndefined, keep_trailing_newline=True)
+    values = (
+        _tasks(wanted)
+        | _mapping(facts["source"], facts["target"])
+        | _hyperparameters(learner, entry)
+        | _numbers(wanted)
+        | {"name": wanted.name, "file": _quoted(file), "rollout": learner.rollout_steps}
+    )
+    return environment.get_template("pair.yaml.jinja").render(values)
+
+
+def _facts(about: str, task: TaskConfig) -> TaskFacts:
+    try:
+        return inspect_task(task)
+    except ConfigError as error:
+        hint = " (--max-episode-steps)" if error.key == "max_episode_steps" else ""
+        raise ConfigError(error.message + hint, file=f"--{about}") from error
+
+
+def _tasks(wanted: NewPair) -> dict[str, Any]:
+    tasks = {
+        about: getattr(wanted, about).model_dump(mode="json", exclude_defaults=True) for about in ("source", "target")
+    }
+    for task in tasks.values():
+        if "wrappers" in task:
+            task["wrappers"] = [
+                {one["name"]: one["settings"]} if one.get("settings") else one["name"] for one in task["wrappers"]
+            ]
+    known = {f"{about}_keywords": _wrapped(keyword_names(getattr(wanted, about))) for about in tasks}
+    if wanted.source.id == wanted.target.id:
+        known["source_keywords"] = ""
+    return known | {
+        "source": wanted.source,
+        "target": wanted.target,
+        "tasks": _yaml(tasks),
+        "description": json.dumps(f"{wanted.source.id} to {wanted.target.id}"),
+    }
+
+
+def _wrapped(words: Sequence[str]) -> str:
+    """Words with commas, broken into comment lines."""
+    lines = [""]
+    for word in words:
+        if len(lines[-1]) + len(word) > _LINE:
+            lines.append("")
+        lines[-1] += f"{word}, "
+    return "\n#   ".join(line.strip() for line in lines).removesuffix(",")
+
+
+def _mapping(source: TaskFacts, target: TaskFacts) -> dict[str, Any]:
+    pairs = {
+        "observation": (source.observation_space, target.observation_space),
+        "action": (source.action_space, target.action_space),
+    }
+    different = {what: pair for what, pair in pairs.items() if form(pair[0]) != form(pair[1])}
+    lines = mapping_template(different) if different else []
+    spaces = [
+        f"{what}{f' {key}' if key else ''}: {_side(ours, key)} in the source, {_side(theirs, key)} in the target"
+        for what, (ours, theirs) in different.items()
+        for key in {**keys(theirs), **keys(ours)}
+    ]
+    named = any(len(keys(space)) > 1 for pair in different.values() for space in pair)
+    by = "the names of keys and by position" if named else "position"
+    return {"mapping": "\n".join(lines), "spaces": spaces, "mapped_by": by}
+
+
+def _side(space: gymnasium.Space[Any], key: str) -> str:
+    return short(keys(space)[key]) if key in keys(space) else "nothing"
+
+
+def _learner(algorithm: str, entry: ZooEntry | None) -> LearnerConfig:
+    settings = dict(entry.learner) if entry is not None else {"algorithm": algorithm}
+    if entry is None and algorithm not in OFF_POLICY:
+        # A rollout of Stable-Baselines3's default size, from several environments side by side.
+        steps = LEARNERS[algorithm].model_fields["n_steps"].default
+        settings |= {"n_envs": _DEFAULT_ENVS, "n_steps": max(steps // _DEFAULT_ENVS, 1)}
+    learner: LearnerConfig = LEARNERS[algorithm].model_validate(settings)  # type: ignore[assignment]
+    return learner
+
+
+def _hyperparameters(learner: LearnerConfig, entry: ZooEntry | None) -> dict[str, Any]:
+    values = learner.model_dump(mode="json", exclude_unset=True)
+    budget = _BUDGET if entry is None or entry.steps is None else entry.steps
+    rounded = max(round(budget / learner.rollout_steps), 1) * learner.rollout_steps
+    if entry is not None:
+        origin = f"rl-baselines3-zoo {zoo_version()}, hyperparams/{learner.algorithm}.yml, {entry.name}"
+        comment = "RL Zoo's tuned hyperparameters; keys and defaults are Stable-Baselines3's."
+        steps = f"RL Zoo trains for {entry.steps:,}." if entry.steps else "RL Zoo says nothing about them."
+        steps += " Sources may need fewer, and a comparison is sharpest where a fresh agent is half-way."
+    else:
+        origin = "Stable-Baselines3's defaults, not tuned"
+        missing = "is not installed (pip install rl_zoo3)" if zoo_version() is None else "has none for this environment"
+        comment = f"Stable-Baselines3's keys and defaults: RL Zoo's table of tuned hyperparameters {missing}."
+        steps = "A guess: enough that a fresh agent gets at least half-way to the reference."
+    return {
+        "learner": _yaml({"learner": values}),
+        "learner_comment": comment,
+        "learner_from": json.dumps(origin),
+        "left_out": [] if entry is None else list(entry.left_out),
+        "budget": rounded,
+        "budget_comment": steps,
+    }
+
+
+def _numbers(wanted: NewPair) -> dict[str, Any]:
+    target, source = (_measured(task) for task in (wanted.target, wanted.source))
+    reference, comment = _reference(wanted, target)
+    same = wanted.source.id == wanted.target.id
+    known = reference if same else _threshold(wanted.source)
+    good = source.best if known is None or known <= source.random else known
+    threshold = source.random + _SHARE_OF_REFERENCE * (good - source.random)
+    return {
+        "episodes": len(target.random_E),
+        "random": _rounded(target.random),
+        "worst": _rounded(min(target.worst, target.random)),
+        "reference": _rounded(reference),
+        "reference_comment": comment,
+        "source_threshold": _rounded(threshold),
+        "source_comment": f"Random actions give {source.random:.4g} there, a good agent {good:.4g}.",
+    }
+
+
+def _measured(task: TaskConfig) -> Anchors:
+    length = measure_anchors(task, 2).mean_length
+    low, high = _EPISODES
+    return measure_anchors(task, int(min(max(_RANDOM_STEPS / length, low), high)))
+
+
+def _reference(wanted: NewPair, found: Anchors) -> tuple[float, str]:
+    """The return of a good agent, and where the number comes from.
+
+    Raises:
+        ConfigError: If nothing is known that is better than random actions.
+    """
+    if wanted.reference is not None:
+        if wanted.reference <= found.random:
+            problem = (
+                f"{wanted.reference:g} is what random actions reach ({found.random:.4g}): what does a good agent get?"
+            )
+            raise ConfigError(problem, key="--reference")
+        return wanted.reference, "as given."
+    threshold = _threshold(wanted.target)
+    if threshold is not None and threshold > found.random:
+        return threshold, "the environment's own reward_threshold."
+    if found.best <= found.random:
+        what = f"{wanted.target.id} has no reward_threshold, and no constant action does better than random"
+        raise ConfigError(f"{what}: say what a good agent gets, such as --reference 200", key="--reference")
+    return found.best, (
+        "no threshold is known; this is the best episode of random\n# and constant actions: write what a good one gets"
+    )
+
+
+def _threshold(task: TaskConfig) -> float | None:
+    return gymnasium.spec(task.id.rpartition(":")[2]).reward_threshold
+
+
+def _rounded(value: float) -> float:
+    """To four significant digits, at least to whole numbers."""
+    return float(f"{value:.4g}") if abs(value) < 1000 else float(round(value))
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=_LINE).rstrip()
+
+
+def _quoted(file: Path) -> str:
+    text = str(file)
+    return text if " " not in text else f"'{text}'"
