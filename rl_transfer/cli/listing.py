@@ -5,26 +5,29 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
+from gymnasium import Space, spaces
 from rich.console import Console
 from rich.table import Table
 
 import rl_transfer_envs
 import rl_transfer_envs.wrappers
 from rl_transfer.analysis.curve_file import read_curve
-from rl_transfer.cli.sources import task_text
 from rl_transfer.errors import RLTransferError
 from rl_transfer.methods import method_class, method_names
 from rl_transfer.store import Store, read_json
-from rl_transfer.study import load_study, shipped_names
+from rl_transfer.study import PairConfig, image_shape, load_study, shipped_names
+from rl_transfer.tasks import feature_count, inspect_task
 
 Rows = Iterator[tuple[str, ...]]
 
 
 def show_list(what: str, store: Path) -> int:
     """Print one of the lists; returns the exit code."""
+    if what == "pairs":
+        return _show_pairs()
     lists: dict[str, tuple[tuple[str, ...], Callable[[], Rows]]] = {
-        "pairs": (("pair", "source -> target", "learner", "steps", "description"), _pairs),
         "methods": (("method", "needs", "algorithms", "settings", "what it does"), _methods),
         "envs": (("name", "kind", "settings", "description"), _envs),
         "studies": (("study", "pairs", "arms", "seeds", "description"), _studies),
@@ -43,12 +46,51 @@ def show_list(what: str, store: Path) -> int:
     return 0
 
 
-def _pairs() -> Rows:
+def _show_pairs() -> int:
+    """A table for each family."""
+    families: dict[str, list[tuple[str, PairConfig]]] = {}
     for name in shipped_names("pairs"):
         pair = load_study(name).pairs[0].config
-        tasks = f"{task_text(pair.source)} -> {task_text(pair.target)}"
-        budget = f"{pair.budget.source or 0:,} + {pair.budget.target:,}"
-        yield name, tasks, pair.learner.algorithm, budget, pair.description
+        families.setdefault(pair.family or "other", []).append((name, pair))
+    for family, pairs in sorted(families.items()):
+        table = Table(title=f"\n{family}", title_justify="left")
+        table.add_column("pair", no_wrap=True)
+        for column in ("sees", "does", "learner", "description"):
+            table.add_column(column, overflow="fold")
+        for column in ("steps", "min"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for name, pair in pairs:
+            table.add_row(*_pair_row(name, pair))
+        Console().print(table)
+    print("sees, does: numbers or image, actions (c: continuous), of source -> target where they differ;")
+    print("steps: of a run on the target; min: what it takes on one core")
+    return 0
+
+
+def _pair_row(name: str, pair: PairConfig) -> tuple[str, ...]:
+    try:
+        source, target = inspect_task(pair.source), inspect_task(pair.target)
+        sees = _change(*(_space_text(facts.observation_space) for facts in (source, target)))
+        does = _change(*(_space_text(facts.action_space, acts=True) for facts in (source, target)))
+    except RLTransferError as error:
+        sees, does = str(error), ""
+    minutes = "" if pair.minutes is None else f"{pair.minutes:g}"
+    return name, sees, does, pair.learner.algorithm, pair.description, f"{pair.budget.target:,}", minutes
+
+
+def _change(source: str, target: str) -> str:
+    return source if source == target else f"{source} -> {target}"
+
+
+def _space_text(space: Space[Any], *, acts: bool = False) -> str:
+    shape = image_shape(space)
+    if shape is not None:
+        return "x".join(map(str, shape))
+    if isinstance(space, spaces.Dict):
+        return ", ".join(f"{key}: {_space_text(inner)}" for key, inner in space.spaces.items())
+    if isinstance(space, spaces.Discrete | spaces.MultiDiscrete):
+        return str(feature_count(space))
+    return f"{feature_count(space)}{'c' if acts and isinstance(space, spaces.Box) else ''}"
 
 
 def _methods() -> Rows:
