@@ -46,6 +46,21 @@ class RunEntry(_Frozen):
     source_path: StorePath | None = None
 
 
+class RungEntry(_Frozen):
+    """A pair's place on a ladder: its name, what its distances are, how far this source is."""
+
+    ladder: str
+    label: str
+    distance: float
+
+
+class CellEntry(_Frozen):
+    """A pair's place in a matrix: the short names of its source and its target."""
+
+    source: str
+    target: str
+
+
 class PairEntry(_Frozen):
     """One pair: how its runs were measured, its arms and its runs."""
 
@@ -59,6 +74,8 @@ class PairEntry(_Frozen):
     episodes: int = Field(ge=1)
     arms: dict[str, ArmEntry]
     runs: tuple[RunEntry, ...]
+    rung: RungEntry | None = None
+    cell: CellEntry | None = None
 
     @model_validator(mode="after")
     def _grid_spans_the_budget(self) -> Self:

@@ -17,7 +17,7 @@ from rl_transfer.analysis.curve_file import read_curve
 from rl_transfer.errors import RLTransferError
 from rl_transfer.methods import method_class, method_names
 from rl_transfer.store import Store, read_json
-from rl_transfer.study import PairConfig, image_shape, load_study, shipped_names
+from rl_transfer.study import PairConfig, StudyConfig, image_shape, load_study, shipped_names
 from rl_transfer.tasks import feature_count, inspect_task
 
 Rows = Iterator[tuple[str, ...]]
@@ -127,7 +127,13 @@ def _summary(thing: object) -> str:
 def _studies() -> Rows:
     for name in shipped_names("studies"):
         config = load_study(name).config
-        yield name, ", ".join(config.pairs), ", ".join(config.arms), str(config.seeds), config.description
+        yield name, _pairs_text(config), ", ".join(config.arms), str(config.seeds), config.description
+
+
+def _pairs_text(config: StudyConfig) -> str:
+    ladders = [f"{len(ladder.rungs)} rungs of {ladder.pair}" for ladder in config.ladders]
+    matrix = [f"every one of {', '.join(config.matrix)} for every other"] if config.matrix else []
+    return ", ".join([*config.pairs, *ladders, *matrix])
 
 
 def _runs(store: Store) -> Rows:

@@ -2,13 +2,14 @@
 
 import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rl_transfer.errors import StoreError
 from rl_transfer.execute.plan import Plan, PlannedRun
 from rl_transfer.store import Store, read_json, write_json
-from rl_transfer.study import LoadedPair
+from rl_transfer.study import LoadedPair, Rung
 
 FORMAT = 1
 
@@ -88,6 +89,7 @@ def _pair(plan: Plan, pair: LoadedPair, store: Store, folders: Mapping[str, Path
         "algorithm": config.learner.algorithm,
         "learner": config.learner.model_dump(mode="json"),
         **_origin(pair, runs),
+        **_place(pair),
         "score": config.score.model_dump(mode="json"),
         "threshold_score": config.threshold_score,
         "source_threshold_return": config.source_threshold_return,
@@ -97,6 +99,13 @@ def _pair(plan: Plan, pair: LoadedPair, store: Store, folders: Mapping[str, Path
         "arms": {name: arm.model_dump(mode="json") for name, arm in plan.study.config.arms.items()},
         "runs": [_run(run, store, folders) for run in runs],
     }
+
+
+def _place(pair: LoadedPair) -> dict[str, Any]:
+    """Where a variant stands among others: on a ladder, or in a matrix."""
+    if pair.place is None:
+        return {}
+    return {"rung" if isinstance(pair.place, Rung) else "cell": asdict(pair.place)}
 
 
 def _origin(pair: LoadedPair, runs: Iterable[PlannedRun]) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from markupsafe import Markup
 from rl_transfer.analysis import Comparison, PairData, StudyResults
 from rl_transfer.report import sheets
 from rl_transfer.report.figures import curves, forest
+from rl_transfer.report.maps import ladder_figures, matrix_figures
 from rl_transfer.report.places import study_folder
+from rl_transfer.report.svg import inline, whole
 from rl_transfer.report.wording import (
     FAMILIES,
     contrast,
@@ -51,6 +53,7 @@ def write_html(store: Path, results: StudyResults) -> Path:
     html = environment.get_template("report.html").render(
         style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
         **_study(results),
+        **_maps(folder, results),
         pairs=[_pair(store, index, pair, results, written[pair.name]) for index, pair in enumerate(results.data.pairs)],
     )
     path = folder / "report.html"
@@ -76,6 +79,19 @@ def _study(results: StudyResults) -> dict[str, Any]:
         "failures": sheets.failures_sheet(data),
         "total_cost": sheets.total_cost(data),
     }
+
+
+def _maps(folder: Path, results: StudyResults) -> dict[str, Any]:
+    """The figures over many pairs; each lies beside the report as a file too."""
+    kinds = {"ladders": ("ladder", ladder_figures), "matrices": ("matrix", matrix_figures)}
+    shown: dict[str, Any] = {}
+    for key, (kind, draw) in kinds.items():
+        shown[key] = []
+        for index, (name, figure) in enumerate(draw(results.data.manifest, results.comparisons)):
+            file = f"{kind}_{name}.svg"
+            write_bytes(folder / file, whole(figure))
+            shown[key].append({"name": name, "file": file, "svg": Markup(inline(figure, f"{kind}{index}"))})
+    return shown
 
 
 def _levels(comparisons: Sequence[Comparison]) -> list[str]:

@@ -32,6 +32,14 @@ def style() -> Iterator[None]:
         yield
 
 
+def whole(figure: Figure) -> bytes:
+    """Turn a figure, made under `style`, into an SVG file of its own."""
+    file = StringIO()
+    with style():
+        figure.savefig(file, format="svg", metadata=_NO_METADATA)
+    return file.getvalue().encode()
+
+
 def inline(figure: Figure, name: str) -> str:
     """Turn a figure into an ``<svg>`` element.
 

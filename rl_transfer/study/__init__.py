@@ -33,8 +33,10 @@ from rl_transfer.study.learners import (
     PPOConfig,
 )
 from rl_transfer.study.load import (
+    Cell,
     LoadedPair,
     LoadedStudy,
+    Rung,
     checked_name,
     load_study,
     parse_features,
@@ -51,6 +53,7 @@ __all__ = [
     "OFF_POLICY",
     "ArmConfig",
     "BudgetConfig",
+    "Cell",
     "ChannelsConfig",
     "DQNConfig",
     "Entries",
@@ -75,6 +78,7 @@ __all__ = [
     "PairConfig",
     "ResNetConfig",
     "RunSpec",
+    "Rung",
     "ScoreConfig",
     "SmallCNNConfig",
     "SourceSpec",

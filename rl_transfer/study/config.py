@@ -1,11 +1,13 @@
 """The frozen types behind study and pair files; every YAML key is a field here or in :mod:`.learners`."""
 
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
     Field,
     JsonValue,
+    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
@@ -98,6 +100,37 @@ class PairConfig(Frozen):
     source_threshold_return: float
 
 
+class RungConfig(Frozen):
+    """One step of a ladder: how far its source is from the target, and the value that makes it so."""
+
+    distance: NonNegativeFloat
+    value: JsonValue
+
+
+class LadderConfig(Frozen):
+    """A pair in several variants, whose sources lie further and further from the target.
+
+    Attributes:
+        pair: The pair, a shipped name or a path.
+        key: The key of the pair that is varied, such as ``source.kwargs.gravity``.
+        distance: What the distances are, for the plot's axis.
+        rungs: The variants; each becomes a pair named after its distance.
+    """
+
+    pair: Text
+    key: Annotated[str, Field(pattern=r"^source(\.[^.]+)+$")]
+    distance: Text
+    rungs: Annotated[Many[RungConfig], Field(min_length=2)]
+
+    @field_validator("rungs")
+    @classmethod
+    def _rising(cls, rungs: tuple[RungConfig, ...]) -> tuple[RungConfig, ...]:
+        distances = [rung.distance for rung in rungs]
+        if any(later <= earlier for earlier, later in pairwise(distances)):
+            raise PydanticCustomError("rungs", "distances must rise from rung to rung")
+        return rungs
+
+
 class ArmConfig(Frozen):
     """A named list of methods, run also on scrambled knowledge (placebo) and on a sham source if asked."""
 
@@ -111,10 +144,17 @@ class StudyConfig(Frozen):
 
     ``learner``, ``budget``, ``evaluation`` and ``score`` are laid over every pair's own; another algorithm replaces
     the whole ``learner``.
+
+    Attributes:
+        pairs: Shipped names or paths.
+        ladders: Pairs in variants of graded distance.
+        matrix: Pairs by a short name; the target of each becomes the source of every other.
     """
 
     description: str = ""
-    pairs: Annotated[Many[str], Field(min_length=1)]
+    pairs: Many[str] = ()
+    ladders: Many[LadderConfig] = ()
+    matrix: dict[ArmName, Text] = Field(default={})
     arms: Annotated[dict[ArmName, ArmConfig], Field(min_length=1)]
     seeds: Annotated[int, Field(ge=2)] = 6
     first_seed: NonNegativeInt = 0
@@ -127,6 +167,14 @@ class StudyConfig(Frozen):
     budget: dict[str, JsonValue] = Field(default={})
     evaluation: dict[str, JsonValue] = Field(default={})
     score: dict[str, JsonValue] = Field(default={})
+
+    @model_validator(mode="after")
+    def _has_pairs(self) -> Self:
+        if not (self.pairs or self.ladders or self.matrix):
+            raise PydanticCustomError("pairs", "has no pairs: give pairs, ladders or a matrix")
+        if len(self.matrix) == 1:
+            raise PydanticCustomError("pairs", "a matrix needs at least two pairs")
+        return self
 
     @field_validator("baseline_seeds")
     @classmethod

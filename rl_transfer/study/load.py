@@ -1,6 +1,6 @@
 """Files to validated studies: names are found, overrides laid over, every error says file, line and key."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from pydantic_core import PydanticCustomError
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.study.base import safe_name
-from rl_transfer.study.config import PairConfig, StudyConfig, TaskConfig
+from rl_transfer.study.config import LadderConfig, PairConfig, StudyConfig, TaskConfig
 from rl_transfer.study.draft import Draft, Place
 from rl_transfer.study.features import FeaturesConfig
 from rl_transfer.study.shipped import find_file
-from rl_transfer.study.yaml_file import dotted, parse_yaml, read_yaml, shown
+from rl_transfer.study.yaml_file import KeyPath, dotted, parse_yaml, read_yaml, shown
 
 Overrides = dict[str, Any]
 _LAID_OVER_PAIRS = ("learner", "budget", "evaluation", "score")
@@ -22,12 +22,30 @@ _SET = Place("--set")
 
 
 @dataclass(frozen=True)
+class Rung:
+    """A pair's place on a ladder: which, what its distances are, how far this source is."""
+
+    ladder: str
+    label: str
+    distance: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A pair's place in a matrix: the short names of its source and its target."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
 class LoadedPair:
-    """A validated pair, its name and where its values came from."""
+    """A validated pair, its name and where its values came from; where it is a variant, its place among them."""
 
     name: str
     draft: Draft = field(repr=False, compare=False)
     config: PairConfig
+    place: Rung | Cell | None = None
 
 
 @dataclass(frozen=True)
@@ -138,27 +156,72 @@ def load_study(text: str, overrides: Overrides | None = None) -> LoadedStudy:
     for key, value in (overrides or {}).items():
         study.lay_over(tuple(key.split(".")), value, _SET)
     config = study.validate(StudyConfig)
-    pairs = tuple(_load_pair(name, index, study) for index, name in enumerate(config.pairs))
+    pairs = tuple(_pairs(study, config))
     for index, pair in enumerate(pairs):
         if pair.name in [earlier.name for earlier in pairs[:index]]:
-            raise study.error(("pairs", index), f"the name {pair.name} stands for another pair already")
+            place: KeyPath = ("pairs", index) if index < len(config.pairs) else ()
+            raise study.error(place, f"the name {pair.name} stands for another pair already")
     return LoadedStudy(study_name, study, config, pairs)
 
 
-def _load_pair(text: str, index: int, study: Draft) -> LoadedPair:
-    place = study.place(("pairs", index))
-    base = Path.cwd() if place == _SET else study.file.parent
+def _pairs(study: Draft, config: StudyConfig) -> Iterator[LoadedPair]:
+    for index, text in enumerate(config.pairs):
+        draft = _pair_draft(text, ("pairs", index), study)
+        yield _finished(draft.file.stem, draft, study)
+    for index, ladder in enumerate(config.ladders):
+        yield from _rungs(ladder, ("ladders", index), study)
+    yield from _cells(config.matrix, study)
+
+
+def _rungs(ladder: LadderConfig, key: KeyPath, study: Draft) -> Iterator[LoadedPair]:
+    for index, rung in enumerate(ladder.rungs):
+        draft = _pair_draft(ladder.pair, (*key, "pair"), study)
+        draft.lay_over(tuple(ladder.key.split(".")), rung.value, study.place((*key, "rungs", index, "value")))
+        name = draft.file.stem
+        place = Rung(name, ladder.distance, rung.distance)
+        yield _finished(f"{name}_{rung.distance:g}".replace(".", "_").replace("+", ""), draft, study, place)
+
+
+def _cells(matrix: dict[str, str], study: Draft) -> Iterator[LoadedPair]:
+    """Every pair's target, learner, budget and anchors, with every other's target as its source."""
+    alone = {
+        name: _finished(name, _pair_draft(text, ("matrix", name), study), study).config for name, text in matrix.items()
+    }
+    for target, text in matrix.items():
+        for source, config in alone.items():
+            if source == target:
+                continue
+            draft, place = _pair_draft(text, ("matrix", target), study), study.place(("matrix", source))
+            for key in ("mapping", "source_agent", "source_learner"):
+                draft.raw.pop(key, None)
+            score, learner = config.score, config.learner.model_dump(mode="json", exclude_unset=True)
+            learned = score.random + config.threshold_score * (score.reference - score.random)
+            draft.lay_over(("source",), config.target.model_dump(mode="json", exclude_unset=True), place)
+            draft.lay_over(("budget", "source"), config.budget.source or config.budget.target, place)
+            draft.lay_over(("source_threshold_return",), learned, place)
+            if config.learner != alone[target].learner:
+                draft.lay_over(("source_learner",), learner, place)
+            draft.lay_over(("description",), f"{source} to {target}", place)
+            yield _finished(f"{source}_to_{target}", draft, study, Cell(source, target))
+
+
+def _pair_draft(text: str, key: KeyPath, study: Draft) -> Draft:
+    """A pair's file as it was read, found from the study's folder (an override's from the current one)."""
+    base = Path.cwd() if study.place(key) == _SET else study.file.parent
     try:
         file, _ = find_file(text, ("pairs",), base=base)
     except ConfigError as error:
         message = error.message if error.file is None else f"{error.message}: {error.file}"
-        raise study.error(("pairs", index), message) from error
-    pair = Draft(file, *read_yaml(file))
+        raise study.error(key, message) from error
+    return Draft(file, *read_yaml(file))
+
+
+def _finished(name: str, draft: Draft, study: Draft, place: Rung | Cell | None = None) -> LoadedPair:
     for section in _LAID_OVER_PAIRS:
-        _lay_section(section, study, pair)
-    config = pair.validate(PairConfig)
-    _refuse_contradiction(pair, config)
-    return LoadedPair(checked_name(file.stem, file), pair, config)
+        _lay_section(section, study, draft)
+    config = draft.validate(PairConfig)
+    _refuse_contradiction(draft, config)
+    return LoadedPair(checked_name(name, draft.file), draft, config, place)
 
 
 def _refuse_contradiction(pair: Draft, config: PairConfig) -> None:
