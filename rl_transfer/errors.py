@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+_FEW, _NEAREST = 30, 12
+
 
 class RLTransferError(Exception):
     """Base of every error whose message is written for the user: one clear text, no traceback."""
@@ -29,7 +31,7 @@ class ConfigError(RLTransferError):
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """Say which valid name is nearest to a wrong one, and list all of them where they are few.
+    """Say which valid name is nearest to a wrong one, and list all of them where they are few, else the nearest.
 
     Args:
         name: The name that was given.
@@ -41,7 +43,8 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     names = sorted(valid)
     close = get_close_matches(name, names, n=1, cutoff=0.5)
     guess = f"did you mean {close[0]!r}? " if close else ""
-    shown = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
+    few = names if len(names) <= _FEW else sorted(get_close_matches(name, names, n=_NEAREST, cutoff=0.0))
+    shown = ", ".join(few) + (f", and {len(names) - len(few)} more" if len(few) < len(names) else "")
     return f"{guess}valid: {shown}" if names else "there are none"
 
 

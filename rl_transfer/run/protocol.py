@@ -3,7 +3,7 @@
 import platform
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import gymnasium
 from rl_transfer import seeds
 from rl_transfer.errors import DivergedError, EnvironmentFailedError, RLTransferError
 from rl_transfer.knowledge import Knowledge, write_knowledge
-from rl_transfer.learner import Learner, build_learner
+from rl_transfer.learner import EnvFactory, Learner, build_learner
 from rl_transfer.methods import build_methods
 from rl_transfer.run import checkpoint as checkpoints
 from rl_transfer.run.checkpoint import Checkpoint
@@ -22,7 +22,7 @@ from rl_transfer.run.curve import Curve, play
 from rl_transfer.run.transfer import kinds_needed, print_fates, read_source, transfer, write_fates
 from rl_transfer.store import read_json, read_spec, write_csv, write_json
 from rl_transfer.study import RunSpec
-from rl_transfer.tasks import Charged, Meter, Sham, SpaceMapping, inspect_task, make, map_spaces
+from rl_transfer.tasks import Charged, Meter, Sham, SpaceMapping, TaskEnvironments, inspect_task, make, map_spaces
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Run:
         self._meter = Meter()
         return build_learner(
             spec.learner,
-            [partial(training_environment, spec, self._meter)] * spec.learner.n_envs,
+            training_environments(spec, self._meter),
             self._meter,
             seed=seeds.integer(spec.role, spec.seed, "initial"),
             device=spec.device,
@@ -243,6 +243,14 @@ class Run:
             {"status": "finished", "outcome": outcome, "message": message, "failed_at_step": failed_at},
         )
         shutil.rmtree(self._checkpoints, ignore_errors=True)
+
+
+def training_environments(spec: RunSpec, meter: Meter) -> Sequence[EnvFactory]:
+    """Factories of a run's training environments; the learner may take the task's own side by side."""
+    factory = partial(training_environment, spec, meter)
+    if spec.sham:
+        return [factory] * spec.learner.n_envs
+    return TaskEnvironments(spec.task, meter, factory, spec.learner.n_envs)
 
 
 def training_environment(spec: RunSpec, meter: Meter) -> gymnasium.Env[Any, Any]:

@@ -171,9 +171,9 @@ class StudyConfig(Frozen):
     @model_validator(mode="after")
     def _has_pairs(self) -> Self:
         if not (self.pairs or self.ladders or self.matrix):
-            raise PydanticCustomError("pairs", "has no pairs: give pairs, ladders or a matrix")
+            raise PydanticCustomError("pairs", "is missing: give pairs, ladders or a matrix", {"key": "pairs"})
         if len(self.matrix) == 1:
-            raise PydanticCustomError("pairs", "a matrix needs at least two pairs")
+            raise PydanticCustomError("pairs", "needs at least two pairs", {"key": "matrix"})
         return self
 
     @field_validator("baseline_seeds")

@@ -114,12 +114,14 @@ def _path(error: ErrorDetails, raw: Any) -> KeyPath:
         return (*path, error["loc"][-1])
     if error["type"] == "algorithm":
         return (*path, "algorithm")
-    return (*path, error["ctx"]["key"]) if error["type"] == "unknown_key" else path
+    return (*path, error["ctx"]["key"]) if "key" in error.get("ctx", {}) else path
 
 
 def _plain(error: ErrorDetails) -> str:
     """What is wrong, in plain English."""
     kind, given = error["type"], error["input"]
+    if kind == "too_short" and error["ctx"]["min_length"] > 1:
+        return f"needs at least {error['ctx']['min_length']} entries, not {error['ctx']['actual_length']}"
     if kind in _UNLIKE_THE_INPUT:
         return _UNLIKE_THE_INPUT[kind]
     if kind == "literal_error" and isinstance(given, str):

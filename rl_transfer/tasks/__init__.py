@@ -8,9 +8,11 @@ from rl_transfer.tasks.mapping import Part, SpaceMapping
 from rl_transfer.tasks.meter import Charged, Meter
 from rl_transfer.tasks.sham import Sham
 from rl_transfer.tasks.spaces import HasSpaces, feature_count
+from rl_transfer.tasks.vector import ChargedMembers, TaskEnvironments, vector_environment
 
 __all__ = [
     "Charged",
+    "ChargedMembers",
     "Episodes",
     "HasSpaces",
     "IndexMap",
@@ -18,6 +20,7 @@ __all__ = [
     "Part",
     "Sham",
     "SpaceMapping",
+    "TaskEnvironments",
     "TaskFacts",
     "evaluate",
     "feature_count",
@@ -26,4 +29,5 @@ __all__ = [
     "make",
     "map_spaces",
     "resize_matrix",
+    "vector_environment",
 ]

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 from rl_transfer.study import TaskConfig
 from rl_transfer.tasks.make import make
-from rl_transfer.tasks.meter import Charged, Meter
+from rl_transfer.tasks.meter import Charged, Meter, refuse_unusable
+from rl_transfer.tasks.vector import Members, reset_members, step_members, vector_environment
+
+# Fewer are stepped faster one after the other; the results are the same.
+_FEWEST_MEMBERS = 4
 
 Act = Callable[[Any], NDArray[Any]]
 
@@ -38,6 +43,11 @@ def evaluate(task: TaskConfig, act: Act, seeds: Sequence[int]) -> Episodes:
     Raises:
         EnvironmentFailedError: If the environment raises or returns something that is not finite.
     """
+    env = vector_environment(task, len(seeds), AutoresetMode.NEXT_STEP) if len(seeds) >= _FEWEST_MEMBERS else None
+    return _play_singles(task, act, seeds) if env is None else _play_members(env, act, seeds)
+
+
+def _play_singles(task: TaskConfig, act: Act, seeds: Sequence[int]) -> Episodes:
     envs: list[Charged] = []
     return_E = np.zeros(len(seeds))
     length_E = np.zeros(len(seeds), dtype=np.int64)
@@ -59,6 +69,38 @@ def evaluate(task: TaskConfig, act: Act, seeds: Sequence[int]) -> Episodes:
         for env in envs:
             env.close()
     return Episodes(return_E, length_E)
+
+
+def _play_members(env: Members, act: Act, seeds: Sequence[int]) -> Episodes:
+    """As singles; members whose episode is over go on with the first action, and nobody looks."""
+    return_E = np.zeros(len(seeds))
+    length_E = np.zeros(len(seeds), dtype=np.int64)
+    try:
+        observation_E = reset_members(env, seeds)
+        _refuse_unusable(length_E, np.arange(len(seeds)), observation_E, return_E)
+        playing = np.arange(len(seeds))
+        while playing.size:
+            chosen = np.asarray(act(observation_E[playing]))
+            if len(chosen) != playing.size:
+                raise ValueError(f"{playing.size} actions were asked for, {len(chosen)} given")
+            action_E = np.zeros((len(seeds), *chosen.shape[1:]), chosen.dtype)
+            action_E[playing] = chosen
+            observation_E, reward_E, terminated_E, truncated_E, _ = step_members(env, action_E, length_E[playing[0]])
+            length_E[playing] += 1
+            _refuse_unusable(length_E, playing, observation_E, reward_E)
+            return_E[playing] += reward_E[playing]
+            playing = playing[~(terminated_E | truncated_E)[playing]]
+    finally:
+        env.close()
+    return Episodes(return_E, length_E)
+
+
+def _refuse_unusable(
+    length_E: NDArray[np.int64], playing: NDArray[np.intp], observation_E: NDArray[Any], reward_E: NDArray[Any]
+) -> None:
+    if not (np.isfinite(observation_E).all() and np.isfinite(reward_E).all()):
+        for index in playing.tolist():
+            refuse_unusable(int(length_E[index]), observation_E[index], reward_E[index])
 
 
 def _batch(observations: Sequence[Any]) -> Any:

@@ -40,7 +40,7 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
             observation, info = self.env.reset(seed=seed, options=options)
         except Exception as error:
             raise EnvironmentFailedError(f"reset raised {type(error).__name__}: {error}") from error
-        self._refuse_unusable(observation, 0.0)
+        refuse_unusable(self.meter.steps, observation, 0.0)
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
@@ -54,16 +54,27 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
         except Exception as error:
             raise EnvironmentFailedError(f"step {self.meter.steps} raised {type(error).__name__}: {error}") from error
         self.meter.steps += 1
-        self._refuse_unusable(observation, reward)
+        refuse_unusable(self.meter.steps, observation, reward)
         return observation, reward, terminated, truncated, info
 
-    def _refuse_unusable(self, observation: Any, reward: SupportsFloat) -> None:
-        if not _is_finite(reward):
-            raise EnvironmentFailedError(f"step {self.meter.steps} gave the reward {reward}")
-        if not _is_finite(observation):
-            raise EnvironmentFailedError(
-                f"step {self.meter.steps} gave an observation that is not made of finite numbers: {observation}"
-            )
+
+def refuse_unusable(steps: int, observation: Any, reward: SupportsFloat) -> None:
+    """Refuse what no learner can use.
+
+    Args:
+        steps: Steps charged so far, for the message.
+        observation: What the environment gave.
+        reward: What it gave for the step, 0 for a reset.
+
+    Raises:
+        EnvironmentFailedError: If something is not finite.
+    """
+    if not _is_finite(reward):
+        raise EnvironmentFailedError(f"step {steps} gave the reward {reward}")
+    if not _is_finite(observation):
+        raise EnvironmentFailedError(
+            f"step {steps} gave an observation that is not made of finite numbers: {observation}"
+        )
 
 
 def _is_finite(value: Any) -> bool:

@@ -91,7 +91,7 @@ STUDY_CASES = {
     "baseline many": ("seeds: 5", "seeds: 5\nbaseline_seeds: 11", "baseline_seeds", "must be from 5 to 10", "baseline"),
     "a date": ("seeds: 5", "seeds: 2024-01-01", "seeds", "must be a whole number, not '2024-01-01'", "seeds"),
     "pairs no list": ("[./pair.yaml]", "./pair.yaml", "pairs", "must be a list, as in [a, b]", "pairs"),
-    "no pairs": ("[./pair.yaml]", "[]", "pairs", "must not be empty", "pairs"),
+    "no pairs": ("[./pair.yaml]", "[]", "pairs", "is missing: give pairs, ladders or a matrix", "pairs"),
     "pair a number": ("[./pair.yaml]", "[1]", "pairs.0", "must be text, not 1", "pairs"),
     "pair twice": ("[./pair.yaml]", "[./pair.yaml, pair.yaml]", "pairs.1", "the name pair stands for another pair already", "pairs"),
     "pair missing": ("[./pair.yaml]", "[./pair.yaml, ./pear.yaml]", "pairs.1", "no such file: ", "pairs"),

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
-from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.utils import set_random_seed
-from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
+from stable_baselines3.common.vec_env import VecEnv
 
 from rl_transfer.errors import ConfigError, DivergedError, RLTransferError, StoreError
 from rl_transfer.knowledge import Transitions
@@ -26,6 +25,7 @@ from rl_transfer.learner.sb3 import networks, normalization, optimizer_state, re
 from rl_transfer.learner.sb3.build import build_model
 from rl_transfer.learner.sb3.features import is_plain
 from rl_transfer.learner.sb3.recipient import SB3Recipient
+from rl_transfer.learner.sb3.side_by_side import training_environments
 from rl_transfer.store import write_bytes, write_json
 from rl_transfer.study import LearnerConfig
 from rl_transfer.tasks import Meter
@@ -69,7 +69,7 @@ class SB3Learner(SB3Recipient, Learner):
     ) -> None:
         self.meter = meter
         self._config = config
-        env = DummyVecEnv([_monitored(factory) for factory in environments])
+        env = training_environments(environments)
         normalizer = normalization.normalizer(env, config)
         self._env: VecEnv = env if normalizer is None else normalizer
         super().__init__(build_model(config, self._env, seed=seed, device=device), normalizer)
@@ -272,10 +272,6 @@ class _Conductor(BaseCallback):
     def _on_rollout_end(self) -> None:
         if self._learner.meter.steps > self._until:
             raise _SegmentEnd
-
-
-def _monitored(factory: EnvFactory) -> EnvFactory:
-    return lambda: Monitor(factory())
 
 
 def _read_state(path: Path) -> dict[str, Any]:
