@@ -127,6 +127,8 @@ def _problem(error: Exception) -> str:
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it can't be parsed"
     if "'\\t'" in problem:
         return "a tab stands where spaces must"
+    if "mapping values are not allowed" in problem:
+        return "a key stands where none can: put quotes around a text that holds ': '"
     return " ".join(str(problem).split())
 
 

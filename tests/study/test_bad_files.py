@@ -194,7 +194,7 @@ WHOLE_FILES = {
     "word": ("hello", "must hold keys and values", None),
     "empty mapping": ("{}", "is missing", None),
     "not yaml": ("a: [1, 2\nb: 3\n", "can't be read as YAML", 2),
-    "two colons": ("a: b: c\n", "can't be read as YAML: mapping values are not allowed here", 1),
+    "two colons": ("a: b: c\n", "put quotes around a text that holds ': '", 1),
     "tab": ("arms:\n\tfine_tune: 1\n", "a tab stands where spaces must", 2),
     "two documents": ("a: 1\n---\nb: 1\n", "can't be read as YAML", 2),
     "control character": ("a: \x07", "can't be read as YAML", None),
