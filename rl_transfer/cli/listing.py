@@ -131,7 +131,7 @@ def _studies() -> Rows:
 
 
 def _pairs_text(config: StudyConfig) -> str:
-    ladders = [f"{len(ladder.rungs)} rungs of {ladder.pair}" for ladder in config.ladders]
+    ladders = [f"{len(ladder.rungs)} rungs of {ladder.name}" for ladder in config.ladders]
     matrix = [f"every one of {', '.join(config.matrix)} for every other"] if config.matrix else []
     return ", ".join([*config.pairs, *ladders, *matrix])
 

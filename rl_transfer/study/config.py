@@ -101,22 +101,31 @@ class PairConfig(Frozen):
 
 
 class RungConfig(Frozen):
-    """One step of a ladder: how far its source is from the target, and the value that makes it so."""
+    """One step of a ladder.
+
+    Attributes:
+        distance: How far its source is from the target.
+        value: What makes it so.
+        source_threshold_return: What its sources should reach, where that is not what the pair says.
+    """
 
     distance: NonNegativeFloat
     value: JsonValue
+    source_threshold_return: float | None = None
 
 
 class LadderConfig(Frozen):
     """A pair in several variants, whose sources lie further and further from the target.
 
     Attributes:
+        name: Its variants are called NAME_DISTANCE.
         pair: The pair, a shipped name or a path.
         key: The key of the pair that is varied, such as ``source.kwargs.gravity``.
         distance: What the distances are, for the plot's axis.
-        rungs: The variants; each becomes a pair named after its distance.
+        rungs: The variants; each becomes a pair.
     """
 
+    name: ArmName
     pair: Text
     key: Annotated[str, Field(pattern=r"^source(\.[^.]+)+$")]
     distance: Text

@@ -177,9 +177,11 @@ def _rungs(ladder: LadderConfig, key: KeyPath, study: Draft) -> Iterator[LoadedP
     for index, rung in enumerate(ladder.rungs):
         draft = _pair_draft(ladder.pair, (*key, "pair"), study)
         draft.lay_over(tuple(ladder.key.split(".")), rung.value, study.place((*key, "rungs", index, "value")))
-        name = draft.file.stem
-        place = Rung(name, ladder.distance, rung.distance)
-        yield _finished(f"{name}_{rung.distance:g}".replace(".", "_").replace("+", ""), draft, study, place)
+        if rung.source_threshold_return is not None:
+            key_there = (*key, "rungs", index, "source_threshold_return")
+            draft.lay_over(("source_threshold_return",), rung.source_threshold_return, study.place(key_there))
+        place = Rung(ladder.name, ladder.distance, rung.distance)
+        yield _finished(f"{ladder.name}_{rung.distance:g}".replace(".", "_").replace("+", ""), draft, study, place)
 
 
 def _cells(matrix: dict[str, str], study: Draft) -> Iterator[LoadedPair]:

@@ -25,10 +25,11 @@ OTHER = PAIR | {
     "source_threshold_return": 1,
 }
 LADDER = {
+    "name": "heavier",
     "pair": "first.yaml",
     "key": "source.kwargs.gravity",
     "distance": "gravity",
-    "rungs": [{"distance": 0, "value": 9.8}, {"distance": 1.5, "value": 14.7}],
+    "rungs": [{"distance": 0, "value": 9.8}, {"distance": 1.5, "value": 14.7, "source_threshold_return": 7}],
 }
 
 
@@ -46,15 +47,16 @@ def load(tmp_path):
 
 def test_each_rung_is_a_pair_with_its_own_source(load):
     study = load(pairs=["second.yaml"], ladders=[LADDER])
-    assert [pair.name for pair in study.pairs] == ["second", "first_0", "first_1_5"]
+    assert [pair.name for pair in study.pairs] == ["second", "heavier_0", "heavier_1_5"]
     assert [pair.place for pair in study.pairs] == [
         None,
-        Rung("first", "gravity", 0.0),
-        Rung("first", "gravity", 1.5),
+        Rung("heavier", "gravity", 0.0),
+        Rung("heavier", "gravity", 1.5),
     ]
     assert [pair.config.source.kwargs for pair in study.pairs[1:]] == [{"gravity": 9.8}, {"gravity": 14.7}]
     assert study.pairs[1].config.target == study.pairs[2].config.target
     assert study.pairs[1].config.source.id == "CartPole-v1"
+    assert [pair.config.source_threshold_return for pair in study.pairs[1:]] == [90.0, 7.0]
 
 
 def test_what_the_study_lays_over_its_pairs_holds_on_every_rung(load):
