@@ -9,9 +9,8 @@ from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
 from rl_transfer_envs._checks import number
-
-# Keeps the noise's random numbers apart from all others that descend from the same seed.
-_SEED_BRANCH = 0x6E6F6973
+from rl_transfer_envs.wrappers._boxes import observation_box
+from rl_transfer_envs.wrappers._own_generator import OwnGenerator
 
 
 class ObservationNoise(gymnasium.ObservationWrapper[Any, Any, Any], RecordConstructorArgs):
@@ -32,13 +31,11 @@ class ObservationNoise(gymnasium.ObservationWrapper[Any, Any, Any], RecordConstr
         Raises:
             ValueError: The observation space is of another kind, or `scale` is out of its range.
         """
-        space = env.observation_space
-        if not isinstance(space, spaces.Box) or space.dtype.kind != "f":
-            raise ValueError(f"observation_noise needs a floating Box observation space, got {space}")
+        space = observation_box("observation_noise", env, floating=True)
         self._scale = number("scale", scale, least=0.0)
         RecordConstructorArgs.__init__(self, scale=self._scale)
         gymnasium.ObservationWrapper.__init__(self, env)
-        self._generator: np.random.Generator | None = None
+        self._own = OwnGenerator(self, b"nois")
         if self._scale > 0:
             self.observation_space = spaces.Box(-np.inf, np.inf, shape=space.shape, dtype=space.dtype)
 
@@ -55,9 +52,7 @@ class ObservationNoise(gymnasium.ObservationWrapper[Any, Any, Any], RecordConstr
             The first observation with noise, and the environment's info.
         """
         observation, info = self.env.reset(seed=seed, options=options)
-        if seed is not None or self._generator is None:
-            branch = (_SEED_BRANCH, _noise_wrappers_in(self.env))
-            self._generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=branch))
+        self._own.reseed(seed)
         return self.observation(observation), info
 
     def observation(self, observation: Any) -> NDArray[Any]:
@@ -74,16 +69,5 @@ class ObservationNoise(gymnasium.ObservationWrapper[Any, Any, Any], RecordConstr
         """
         if self._scale == 0:
             return np.asarray(observation)
-        if self._generator is None:
-            raise RuntimeError("reset the environment before its first step")
-        noise = self._generator.normal(scale=self._scale, size=np.shape(observation))
+        noise = self._own.numbers.normal(scale=self._scale, size=np.shape(observation))
         return np.asarray(observation + noise, dtype=self.observation_space.dtype)
-
-
-def _noise_wrappers_in(env: gymnasium.Env[Any, Any]) -> int:
-    """Counts the noise wrappers further in, so that two of them draw different noise from one seed."""
-    count = 0
-    while isinstance(env, gymnasium.Wrapper):
-        count += isinstance(env, ObservationNoise)
-        env = env.env
-    return count

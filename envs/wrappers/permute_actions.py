@@ -1,7 +1,5 @@
 """Actions, or the components of an action vector, in another order."""
 
-import numbers
-from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
@@ -9,6 +7,8 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
+
+from rl_transfer_envs.wrappers._boxes import permutation_list
 
 
 class PermuteActions(gymnasium.ActionWrapper[Any, Any, Any], RecordConstructorArgs):
@@ -29,7 +29,7 @@ class PermuteActions(gymnasium.ActionWrapper[Any, Any, Any], RecordConstructorAr
             ValueError: The action space is of another kind, or `permutation` is not one of its length.
         """
         space = env.action_space
-        plain = _checked(permutation, _length(space))
+        plain = permutation_list(permutation, _length(space))
         RecordConstructorArgs.__init__(self, permutation=plain)
         gymnasium.ActionWrapper.__init__(self, env)
         self._permutation_N = np.array(plain)
@@ -71,15 +71,3 @@ def _length(space: spaces.Space[Any]) -> int:
     if isinstance(space, spaces.Box) and len(space.shape) == 1:
         return space.shape[0]
     raise ValueError(f"permute_actions needs a Discrete or a one-dimensional Box action space, got {space}")
-
-
-def _checked(permutation: object, length: int) -> list[int]:
-    message = f"permutation must hold each of 0 to {length - 1} once, got {permutation!r}"
-    if isinstance(permutation, str) or not isinstance(permutation, Sequence | np.ndarray):
-        raise ValueError(message)
-    if any(isinstance(index, bool) or not isinstance(index, numbers.Integral) for index in permutation):
-        raise ValueError(message)
-    plain = [int(index) for index in permutation]
-    if sorted(plain) != list(range(length)):
-        raise ValueError(message)
-    return plain

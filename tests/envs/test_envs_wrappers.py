@@ -23,11 +23,49 @@ from rl_transfer_envs.wrappers.reverse_actions import ReverseActions
 
 ID = "rl_transfer_envs:transfer/CartPole-v0"
 
-# What each wrapper is built with around the cart-pole.
+CATCH = "rl_transfer_envs:transfer/Catch-v0"
+
+# What each wrapper is built with around the cart-pole, those of pictures around a game.
 SETTINGS = {
+    "action_penalty": {"coefficient": 0.1, "free_action": 0},
+    "delay_actions": {"steps": 2, "first_action": 1},
+    "delay_observations": {"steps": 2},
+    "delayed_reward": {"steps": 3},
+    "discrete_actions": {"bins": 3},
+    "extra_observations": {"count": 3, "scale": 0.5, "persistence": 0.9},
+    "image_observation": {"size": 12, "grayscale": False, "frames": 2},
+    "masked_observations": {"indices": [1], "value": 0.25},
+    "missing_observations": {"remove": [1]},
     "observation_noise": {"scale": 0.1},
     "permute_actions": {"permutation": [1, 0]},
+    "permute_observations": {"permutation": [1, 0, 3, 2]},
+    "render_observation": {"size": 12, "grayscale": True, "frames": 2},
+    "repeat_actions": {"count": 2},
+    "rescale_observations": {"scale": [2.0, -1.0, 0.5, 1.0], "shift": 0.25},
     "reverse_actions": {},
+    "scale_reward": {"factor": -2.0},
+    "shift_reward": {"amount": -0.5},
+    "sparse_reward": {"threshold": 10.0, "of": "episode"},
+    "sticky_actions": {"probability": 0.5},
+}
+
+# The settings that leave everything as it is.
+NEUTRAL = {
+    "action_penalty": {"coefficient": 0.0},
+    "delay_actions": {"steps": 0},
+    "delay_observations": {"steps": 0},
+    "delayed_reward": {"steps": 1},
+    "extra_observations": {"count": 0},
+    "masked_observations": {"indices": []},
+    "missing_observations": {"remove": []},
+    "observation_noise": {"scale": 0.0},
+    "permute_actions": {"permutation": [0, 1]},
+    "permute_observations": {"permutation": [0, 1, 2, 3]},
+    "repeat_actions": {"count": 1},
+    "rescale_observations": {},
+    "scale_reward": {"factor": 1.0},
+    "shift_reward": {"amount": 0.0},
+    "sticky_actions": {"probability": 0.0},
 }
 
 every_wrapper = pytest.mark.parametrize("name", wrapper_names())
@@ -38,9 +76,10 @@ class Probe(gymnasium.Env):
     """Shows the actions that reach it, and draws from its own generator at every step."""
 
     def __init__(self, action_space, observation_space=None):
-        self.metadata = {"render_modes": []}
+        self.metadata = {"render_modes": ["rgb_array"]}
+        self.render_mode = "rgb_array"
         self.action_space = action_space
-        self.observation_space = observation_space or spaces.Box(-1, 1, (2,), np.float32)
+        self.observation_space = observation_space or spaces.Box(-1, 1, (4,), np.float32)
         self.received = []
         self.drawn = []
 
@@ -56,6 +95,21 @@ class Probe(gymnasium.Env):
         self.received.append(action)
         return self._observation(), 0.0, False, False, {}
 
+    def render(self):
+        return np.full((8, 8, 3), int(255 * self.drawn[-1]), np.uint8)
+
+
+class ContinuousActions(gymnasium.ActionWrapper, RecordConstructorArgs):
+    """Pushes right where the number is above 0."""
+
+    def __init__(self, env):
+        RecordConstructorArgs.__init__(self)
+        super().__init__(env)
+        self.action_space = spaces.Box(-1.0, 1.0, (1,), np.float32)
+
+    def action(self, action):
+        return int(action[0] > 0)
+
 
 def received(wrapper, action):
     wrapper.reset(seed=0)
@@ -66,6 +120,8 @@ def received(wrapper, action):
 def trajectory(env, seed, actions=None, steps=120):
     """Everything an environment returns, over one seeded reset and then unseeded ones."""
     actions = actions or [int(action) for action in np.random.default_rng(0).integers(2, size=steps)]
+    if isinstance(env.action_space, spaces.Box):
+        actions = [np.full(env.action_space.shape, 2 * action - 1, np.float32) for action in actions]
     observation, _ = env.reset(seed=seed)
     record = [(observation.dtype, observation.tobytes())]
     for action in actions:
@@ -76,8 +132,16 @@ def trajectory(env, seed, actions=None, steps=120):
     return record
 
 
+def bare(name):
+    """The cart-pole, with an action space that the wrapper takes, or a game."""
+    if name in ("image_observation", "render_observation"):
+        return gymnasium.make(CATCH, render_mode="rgb_array")
+    env = gymnasium.make(ID)
+    return ContinuousActions(env) if name == "discrete_actions" else env
+
+
 def wrapped(name):
-    return wrapper_class(name)(gymnasium.make(ID), **SETTINGS[name])
+    return wrapper_class(name)(bare(name), **SETTINGS[name])
 
 
 # Every wrapper
@@ -105,13 +169,46 @@ def test_the_same_seed_gives_the_same_trajectory(name):
 
 @every_wrapper
 def test_the_environments_own_random_numbers_stay_the_same(name):
-    space = spaces.Discrete(2)
-    plain, inner = Probe(space), Probe(space)
+    space = spaces.Box(-1, 1, (1,), np.float32) if name == "discrete_actions" else spaces.Discrete(2)
+    seen = spaces.Box(0, 255, (8, 8, 3), np.uint8) if name == "image_observation" else None
+    plain, inner = Probe(space, seen), Probe(space, seen)
     env = wrapper_class(name)(inner, **SETTINGS[name])
-    trajectory(plain, 3)
     trajectory(env, 3)
+    trajectory(plain, 3, steps=len(inner.received))
     assert inner.drawn == plain.drawn
     assert inner.np_random.bit_generator.state == plain.np_random.bit_generator.state
+
+
+@every_wrapper
+def test_the_spaces_hold_what_is_returned(name):
+    env = wrapped(name)
+    env.action_space.seed(1)
+    for seed in range(5):
+        observation, _ = env.reset(seed=seed)
+        ended = False
+        while not ended:
+            assert observation in env.observation_space
+            observation, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+            assert isinstance(reward, float)
+            ended = terminated or truncated
+        assert observation in env.observation_space
+
+
+@pytest.mark.parametrize("name", NEUTRAL)
+def test_neutral_settings_leave_everything_as_it_is(name):
+    env, plain = wrapper_class(name)(gymnasium.make(ID), **NEUTRAL[name]), gymnasium.make(ID)
+    assert env.observation_space == plain.observation_space
+    assert env.action_space == plain.action_space
+    for seed in range(3):
+        assert trajectory(env, seed) == trajectory(plain, seed)
+
+
+@every_wrapper
+def test_the_settings_change_what_is_seen(name):
+    if name == "discrete_actions":
+        assert wrapped(name).action_space != bare(name).action_space
+    else:
+        assert trajectory(wrapped(name), 1) != trajectory(bare(name), 1)
 
 
 @every_wrapper
@@ -147,7 +244,7 @@ def test_a_copy_goes_on_where_the_original_was(name):
 @every_wrapper
 def test_unknown_settings_are_refused(name):
     with pytest.raises(TypeError, match="unexpected keyword argument 'sclae'"):
-        wrapper_class(name)(gymnasium.make(ID), **SETTINGS[name], sclae=1)
+        wrapper_class(name)(bare(name), **SETTINGS[name], sclae=1)
 
 
 # Finding them
@@ -175,6 +272,39 @@ def test_a_wrong_name_names_the_nearest_and_all(name, hint):
     with pytest.raises(ValueError, match=hint) as error:
         wrapper_class(name)
     assert all(valid in str(error.value) for valid in wrapper_names())
+
+
+def test_wrappers_of_other_packages_are_named_by_module_and_class():
+    assert wrapper_class("gymnasium.wrappers:TimeLimit") is gymnasium.wrappers.TimeLimit
+    other = wrapper_class("rl_transfer_envs.wrappers.reverse_actions:ReverseActions")
+    assert other is ReverseActions
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no_such_package.wrappers:Some", "module 'no_such_package.wrappers' can't be imported: No module named"),
+        (":Some", "module '' can't be imported"),
+        ("..x:Some", "module '..x' can't be imported"),
+        ("gymnasium.wrappers:TimeLimits", "no 'TimeLimits'; did you mean 'TimeLimit'. Wrappers there: .*FlattenObs"),
+        ("gymnasium.wrappers:", "gymnasium.wrappers has no ''; Wrappers there: "),
+        ("math:Cosine", "math has no 'Cosine'; Wrappers there: none"),
+        ("gymnasium.spaces:Box", "Box is no subclass of gymnasium.Wrapper"),
+        ("math:cos", "cos is no subclass of gymnasium.Wrapper"),
+        ("gymnasium.wrappers.vector:ClipReward", "ClipReward is no subclass of gymnasium.Wrapper"),
+    ],
+)
+def test_a_wrong_module_or_class_says_what_is_wrong(name, words):
+    with pytest.raises(ValueError, match=words) as error:
+        wrapper_class(name)
+    assert repr(name) in str(error.value)
+
+
+def test_a_module_that_fails_to_import_says_why(tmp_path, monkeypatch):
+    (tmp_path / "broken_wrapper.py").write_text("raise OSError('no display')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="'broken_wrapper' can't be imported: no display"):
+        wrapper_class("broken_wrapper:Some")
 
 
 @pytest.mark.parametrize(
