@@ -8,6 +8,7 @@ import tyro
 
 from rl_transfer.cli.new import New
 from rl_transfer.cli.source import Source
+from rl_transfer.cli.tune import Tune
 
 _Study = Annotated[str, tyro.conf.arg(name="STUDY", metavar="STUDY")]
 _Overrides = Annotated[tuple[str, ...], tyro.conf.arg(name="set", metavar="KEY=VALUE"), tyro.conf.UseAppendAction]
@@ -137,6 +138,7 @@ Command = (
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Check, tyro.conf.subcommand("check")]
     | Annotated[New, tyro.conf.subcommand("new")]
+    | Annotated[Tune, tyro.conf.subcommand("tune")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Source, tyro.conf.subcommand("source")]
     | Annotated[List, tyro.conf.subcommand("list")]

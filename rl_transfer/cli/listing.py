@@ -18,7 +18,7 @@ from rl_transfer.errors import RLTransferError
 from rl_transfer.methods import method_class, method_names
 from rl_transfer.store import Store, read_json
 from rl_transfer.study import PairConfig, StudyConfig, image_shape, load_study, shipped_names
-from rl_transfer.tasks import feature_count, inspect_task
+from rl_transfer.tasks import feature_count, inspect_task, keywords
 
 Rows = Iterator[tuple[str, ...]]
 
@@ -104,7 +104,11 @@ def _envs() -> Rows:
     import gymnasium
 
     for name in rl_transfer_envs.environment_ids():
-        creator = gymnasium.envs.registration.load_env_creator(str(gymnasium.spec(name).entry_point))
+        try:
+            creator = gymnasium.envs.registration.load_env_creator(str(gymnasium.spec(name).entry_point))
+        except gymnasium.error.DependencyNotInstalled as error:
+            yield name, "environment", "", str(error)
+            continue
         yield name, "environment", _settings(creator), _summary(creator)
     for name in rl_transfer_envs.wrappers.wrapper_names():
         wrapper = rl_transfer_envs.wrappers.wrapper_class(name)
@@ -112,12 +116,8 @@ def _envs() -> Rows:
 
 
 def _settings(creator: Callable[..., object]) -> str:
-    parameters = inspect.signature(creator).parameters.values()
-    return ", ".join(
-        f"{p.name}" + (f"={p.default}" if p.default is not p.empty else "")
-        for p in parameters
-        if p.name not in ("env", "render_mode")
-    )
+    found = keywords(creator).items()
+    return ", ".join(name if p.default is p.empty else f"{name}={p.default}" for name, p in found)
 
 
 def _summary(thing: object) -> str:

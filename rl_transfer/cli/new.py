@@ -39,19 +39,22 @@ class New:
 
     def call(self) -> int:
         """Write, check that it can be run, and print."""
+        from rich.console import Console
+
         from rl_transfer.api import new_pair, plan
         from rl_transfer.cli.show import show_new_pair
 
-        file = new_pair(
-            self.name,
-            source=self.source,
-            target=self.target,
-            algorithm=self.algorithm,
-            source_kwargs=self.source_kwargs,
-            target_kwargs=self.target_kwargs,
-            wrappers=self.wrapper,
-            max_episode_steps=self.max_episode_steps,
-            reference=self.reference,
-            folder=self.out,
-        )
+        with Console().status("measuring random actions"):
+            file = new_pair(
+                self.name,
+                source=self.source,
+                target=self.target,
+                algorithm=self.algorithm,
+                source_kwargs=self.source_kwargs,
+                target_kwargs=self.target_kwargs,
+                wrappers=self.wrapper,
+                max_episode_steps=self.max_episode_steps,
+                reference=self.reference,
+                folder=self.out,
+            )
         return show_new_pair(file, plan(file))

@@ -1,5 +1,6 @@
 """What the commands print about a study."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from rl_transfer.report import tensorboard_command, verdict_table
 from rl_transfer.report.places import from_here
 from rl_transfer.stats import smallest_reachable_p
 from rl_transfer.store import Store
+from rl_transfer.tasks.examine import Finding, Outcome
 
 
 def show_outcome(outcome: StudyOutcome, store: Path) -> int:
@@ -56,28 +58,43 @@ def show_examination(plan: Plan) -> int:
     console = Console(soft_wrap=False)
     with console.status("examining the environments"):
         found = examine_pair(plan)
-    table = Table(title=f"Pair {plan.study.name}", title_justify="left")
-    table.add_column("task", no_wrap=True)
-    table.add_column("check", overflow="fold")
-    table.add_column("result", no_wrap=True)
-    table.add_column("found", overflow="fold")
-    for about in dict.fromkeys(finding.about for finding in found.findings):
-        silent = [one.check for one in found.findings if one.about == about and not one.text]
-        if silent:
-            table.add_row(about, ", ".join(silent), Text("ok", style="green"), "")
-    for finding in found.findings:
-        if not finding.text:
-            continue
-        style = {"good": "green", "note": "yellow", "problem": "bold red"}[finding.outcome]
-        outcome = Text("ok" if finding.outcome == "good" else finding.outcome, style=style)
-        table.add_row(finding.about, finding.check, outcome, Text(finding.text))
-    console.print(table)
-    if found.problems:
-        count = len(found.problems)
+    console.print(_findings_table(plan.study.name, found.findings))
+    count = len({(one.check, one.text) for one in found.problems})
+    if count:
         console.print(
             f"{count} problem{'s' if count > 1 else ''} to mend before this pair is worth running", style="red"
         )
-    return 2 if found.problems else 0
+    return 2 if count else 0
+
+
+def _findings_table(pair: str, findings: Sequence[Finding]) -> Table:
+    """A row for each thing found; what holds for source and target alike, and all that is in order, share a row."""
+    table = Table("", "task", "check", "found", title=f"Pair {pair}", title_justify="left", box=None, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"
+    table.columns[2].max_width = 21
+    found: dict[tuple[Outcome, str, str], list[str]] = {}
+    for one in findings:
+        found.setdefault((one.outcome, one.check, one.text), []).append(one.about)
+    silent: dict[str, list[str]] = {}
+    for (_, check, text), tasks in found.items():
+        if not text:
+            silent.setdefault(_both(tasks), []).append(check)
+    for about, checks in silent.items():
+        table.add_row(_outcome("good"), about, "", Text(", ".join(checks)))
+    for (outcome, check, text), tasks in found.items():
+        if text:
+            table.add_row(_outcome(outcome), _both(tasks), check, Text(text))
+    return table
+
+
+def _both(tasks: Sequence[str]) -> str:
+    return "both" if len(set(tasks)) > 1 else tasks[0]
+
+
+def _outcome(outcome: Outcome) -> Text:
+    style = {"good": "green", "note": "yellow", "problem": "bold red"}[outcome]
+    return Text("ok" if outcome == "good" else outcome, style=style)
 
 
 def show_plan(plan: Plan, root: Path, workers: int | None) -> int:

@@ -1,6 +1,7 @@
 """From a task's configuration to an environment, with errors that name what is wrong."""
 
 import inspect
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from rl_transfer.study import Named, TaskConfig
 from rl_transfer.tasks.digest import describe_source
 
 Env = gymnasium.Env[Any, Any]
+_NO_SETTINGS = ("self", "env", "render_mode")
 
 
 @dataclass(frozen=True)
@@ -94,18 +96,34 @@ def _make_bare(task: TaskConfig) -> Env:
 
 
 def keyword_names(task: TaskConfig) -> list[str]:
-    """The keywords that a task's environment takes, as far as its signature says.
+    """The keywords that a task's environment takes, as far as signatures say.
+
+    A class that passes ``**kwargs`` on takes those of its bases too.
 
     Args:
         task: A task that can be made.
     """
     entry = gymnasium.spec(task.id.rpartition(":")[2]).entry_point
     creator = gymnasium.envs.registration.load_env_creator(entry) if isinstance(entry, str) else entry
-    parameters = {} if creator is None else inspect.signature(creator).parameters
-    hidden = ("render_mode",)
-    return [
-        name for name, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and name not in hidden
-    ]
+    return [] if creator is None else list(keywords(creator))
+
+
+def keywords(creator: Callable[..., Any]) -> dict[str, inspect.Parameter]:
+    """The keywords of a function or class by name; a class that passes ``**kwargs`` on takes those of its bases too."""
+    inits = (
+        [vars(cls)["__init__"] for cls in inspect.getmro(creator) if "__init__" in vars(cls)]
+        if isinstance(creator, type)
+        else [creator]
+    )
+    found: dict[str, inspect.Parameter] = {}
+    for init in inits:
+        parameters = inspect.signature(init).parameters.values()
+        for p in parameters:
+            if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL, p.POSITIONAL_ONLY) and p.name not in _NO_SETTINGS:
+                found.setdefault(p.name, p)
+        if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+            break
+    return found
 
 
 def _unknown_keyword(task: TaskConfig) -> str | None:
