@@ -7,8 +7,8 @@ can be counted): what hardly any policy falls below. ``rl-transfer new pair`` me
 
 import sys
 
+from rl_transfer.execute.anchors import measure_anchors
 from rl_transfer.study import load_study
-from rl_transfer.tasks.anchors import measure_anchors
 
 EPISODES = 1000
 

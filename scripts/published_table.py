@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal, SupportsFloat
 import gymnasium
 import numpy as np
 import tyro
+from filelock import FileLock, Timeout
 from numpy.typing import ArrayLike, NDArray
 
 from rl_transfer import seeds
@@ -63,7 +64,7 @@ PUBLISHED = {
 """By the target's pole and what was carried."""
 
 _COLUMNS = (
-    *("target", "carried", "published R", "our R", "95 % interval", "five of ours"),
+    *("target", "carried", "published R", "our R", "95 % interval", "five of ours", "agrees"),
     *("mean return (scratch)", "verdict", "n"),
 )
 
@@ -427,11 +428,31 @@ class Table:
             f"{area_ratio(scratch_N, arm_M):.2f}",
             f"{interval.low:.2f} to {interval.high:.2f}",
             f"{five.low:.2f} to {five.high:.2f}",
+            "" if published is None else "yes" if five.low <= published <= five.high else "no",
             f"{arm_M.mean():.0f} ({scratch_N.mean():.0f})",
             f"{verdict.verdict}{', fragile' if verdict.fragile else ''} {verdict.difference:+.2f}",
             f"{len(scratch_N)}, {len(arm_M)}",
         )
         return f"| {' | '.join(cells)} |"
+
+
+def insert(table: str, name: str, document: str) -> str:
+    """Put a table between the marks of its protocol in a Markdown document.
+
+    Args:
+        table: Its lines.
+        name: The protocol.
+        document: The document's text.
+
+    Raises:
+        RLTransferError: If the document has no such marks.
+    """
+    begin, end = f"<!-- table: {name} -->\n", f"<!-- end: {name} -->\n"
+    before, found, rest = document.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise RLTransferError(f"the document needs the lines {begin!r} and {end!r}")
+    return f"{before}{begin}\n{table}\n\n{end}{after}"
 
 
 def draw(table: Table, file: Path) -> None:
@@ -477,6 +498,8 @@ class Options:
     """Where finished runs are kept."""
     figure: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Draw the learning curves into this file."""
+    write: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Put the table between its marks in this Markdown file."""
 
 
 def wanted(options: Options) -> list[Cell]:
@@ -486,17 +509,36 @@ def wanted(options: Options) -> list[Cell]:
 
 
 def train_missing(options: Options) -> int:
-    """Do the runs that are not stored; returns how many are still missing when the time is up."""
+    """Do the runs that are not stored; returns how many are still missing when the time is up.
+
+    Several programs may share the folder: a run that another one is at, or whose source is not there yet, is left out.
+    """
     protocol, runs = PROTOCOLS[options.protocol], options.runs / options.protocol
-    missing = [cell for cell in wanted(options) if not is_finished(protocol, cell, runs)]
-    began = time.monotonic()
-    for done, cell in enumerate(missing):
+    began, done = time.monotonic(), 0
+    for cell in wanted(options):
         spent = time.monotonic() - began
         if spent * (done + 1.5) > 60 * options.minutes * max(done, 1):
-            return len(missing) - done
-        carry_out(protocol, cell, runs)
-        print(f"{options.protocol} {cell}: {time.monotonic() - began - spent:.0f} s", flush=True)
-    return 0
+            break
+        if _do(protocol, cell, runs):
+            done += 1
+            print(f"{options.protocol} {cell}: {time.monotonic() - began - spent:.0f} s", flush=True)
+    return sum(not is_finished(protocol, cell, runs) for cell in wanted(options))
+
+
+def _do(protocol: Protocol, cell: Cell, runs: Path) -> bool:
+    """Do one run unless it is done, another program's, or its source's turn has not come; returns whether it did."""
+    if is_finished(protocol, cell, runs) or not (cell.source is None or is_finished(protocol, cell.source, runs)):
+        return False
+    folder = cell.folder(runs)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            if is_finished(protocol, cell, runs):
+                return False
+            carry_out(protocol, cell, runs)
+            return True
+    except Timeout:
+        return False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -511,7 +553,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     missing = train_missing(options)
     numbers = range(options.first_seed, options.first_seed + options.seeds)
     table = Table(PROTOCOLS[options.protocol], options.runs / options.protocol, numbers)
-    print("\n".join(table.lines()))
+    printed = "\n".join(table.lines())
+    print(printed)
+    if options.write is not None:
+        document = insert(printed, options.protocol, options.write.read_text(encoding="utf-8"))
+        options.write.write_text(document, encoding="utf-8")
     if options.figure is not None:
         draw(table, options.figure)
     if missing:

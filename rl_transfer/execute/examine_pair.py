@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rl_transfer.errors import RLTransferError
+from rl_transfer.errors import EnvironmentFailedError, RLTransferError
+from rl_transfer.execute.anchors import Anchors, measure_anchors_within
+from rl_transfer.execute.examine_task import Finding, examine, one_line, same_task
 from rl_transfer.execute.plan import Plan, PlannedRun
 from rl_transfer.run.protocol import Progress, Run
 from rl_transfer.store import read_json
 from rl_transfer.study import LearnerConfig, PairConfig, RunSpec, TaskConfig
-from rl_transfer.tasks.anchors import Anchors, measure_anchors
-from rl_transfer.tasks.examine import Finding, examine, same_task
 
 SMOKE_STEPS = 1000
-_PROBE_EPISODES = 4
 _EPISODES = (10, 100)
 _RANDOM_STEPS = 20_000
+_SECONDS = 8.0
 # What a stated mean may differ from the measured one: so many standard errors, and this share of the score's unit.
 _STANDARD_ERRORS = 4.0
 _SHARE = 0.02
@@ -51,13 +51,23 @@ def examine_pair(plan: Plan) -> Examination:
     config = pair.config
     findings = [*examine("source", config.source), *examine("target", config.target)]
     if not any(finding.outcome == "problem" for finding in findings):
-        findings += _numbers(config)
+        findings += _numbers_guarded(config)
     minutes = None
     if not any(finding.outcome == "problem" for finding in findings if finding.check != "anchors"):
         for about, run in _smoke_runs(plan):
             finding, minutes = _smoke(about, run.spec)
             findings.append(finding)
     return Examination(tuple(findings), minutes)
+
+
+def _numbers_guarded(config: PairConfig) -> list[Finding]:
+    """The findings on a pair's numbers; an environment that fails only now is one of them."""
+    findings: list[Finding] = []
+    try:
+        findings.extend(_numbers(config))
+    except EnvironmentFailedError as error:
+        findings.append(Finding("pair", "numbers", "problem", f"{one_line(error)}: mend the environment"))
+    return findings
 
 
 def _numbers(config: PairConfig) -> Iterator[Finding]:
@@ -111,10 +121,7 @@ def _source_threshold(config: PairConfig) -> Iterator[Finding]:
 
 
 def _measured(task: TaskConfig) -> Anchors:
-    """As many episodes as a few seconds allow."""
-    length = measure_anchors(task, _PROBE_EPISODES).mean_length
-    low, high = _EPISODES
-    return measure_anchors(task, int(min(max(_RANDOM_STEPS / length, low), high)))
+    return measure_anchors_within(task, _RANDOM_STEPS, _SECONDS, _EPISODES)
 
 
 def _smoke_runs(plan: Plan) -> Iterator[tuple[str, PlannedRun]]:
@@ -157,11 +164,11 @@ def _trained(spec: RunSpec, on_progress: Callable[[Progress], None]) -> str | No
         try:
             Run(spec, Path(folder), None, on_progress).carry_out()
         except RLTransferError as error:
-            return str(error)
+            return one_line(error)
         except Exception as error:
-            return f"raised {type(error).__name__}: {' '.join(str(error).split())}"
+            return f"raised {type(error).__name__}: {one_line(error)}"
         status = read_json(Path(folder) / "status.json")
-    return None if status["outcome"] == "completed" else f"{status['outcome']}: {status['message']}"
+    return None if status["outcome"] == "completed" else one_line(f"{status['outcome']}: {status['message']}")
 
 
 def _early(learner: LearnerConfig, steps: int) -> LearnerConfig:

@@ -1,26 +1,31 @@
 """A new pair's file: spaces compared, a mapping proposed, hyperparameters looked up, anchors measured."""
 
 import json
-from collections.abc import Sequence
+import math
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import gymnasium
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from rl_transfer.errors import ConfigError, nearest
+from rl_transfer.errors import ConfigError, EnvironmentFailedError, nearest
+from rl_transfer.execute.anchors import Anchors, measure_anchors_within
+from rl_transfer.execute.examine_task import one_line
 from rl_transfer.learner import refuse_unsuitable_spaces
 from rl_transfer.study import ALGORITHMS, LEARNERS, OFF_POLICY, LearnerConfig, TaskConfig, checked_name
 from rl_transfer.study.rl_zoo import ZooEntry, zoo_entry, zoo_version
 from rl_transfer.tasks import TaskFacts, inspect_task, keyword_names
-from rl_transfer.tasks.anchors import Anchors, measure_anchors
 from rl_transfer.tasks.spaces import form, keys, mapping_template, short
 
 _HERE = Path(__file__).parent
-_EPISODES = (20, 1000)
-_RANDOM_STEPS = 100_000
+_EPISODES = (10, 1000)
+_RANDOM_STEPS = 50_000
+_SECONDS = 20.0
+_POINTS = 11
 _BUDGET = 100_000
 _SHARE_OF_REFERENCE = 0.8
 _DEFAULT_ENVS = 8
@@ -58,8 +63,7 @@ def write_pair(wanted: NewPair, folder: Path) -> Path:
 
     Raises:
         ConfigError: If the name can't be a file's, the file is there already, a task can't be made, the algorithm does
-            not suit it, or nothing is known that could be the reference.
-        EnvironmentFailedError: If an environment fails while its anchors are measured.
+            not suit it, an environment fails, or nothing is known that could be the reference.
     """
     file = folder / f"{checked_name(wanted.name, 'NAME')}.yaml"
     if file.exists():
@@ -87,12 +91,13 @@ def _pair_text(wanted: NewPair, file: Path) -> str:
         except ConfigError as error:
             raise ConfigError(error.message, file=f"--{about}") from error
     environment = Environment(loader=FileSystemLoader(_HERE), undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.filters["comment"] = _comment
     values = (
         _tasks(wanted)
         | _mapping(facts["source"], facts["target"])
         | _hyperparameters(learner, entry)
         | _numbers(wanted)
-        | {"name": wanted.name, "file": _quoted(file), "rollout": learner.rollout_steps}
+        | {"name": wanted.name, "file": shlex.quote(str(file)), "rollout": learner.rollout_steps, "points": _POINTS}
     )
     return environment.get_template("pair.yaml.jinja").render(values)
 
@@ -102,7 +107,12 @@ def _facts(about: str, task: TaskConfig) -> TaskFacts:
         return inspect_task(task)
     except ConfigError as error:
         hint = " (--max-episode-steps)" if error.key == "max_episode_steps" else ""
-        raise ConfigError(error.message + hint, file=f"--{about}") from error
+        raise ConfigError(error.message + hint, file=_option(about, error.key or "id")) from error
+
+
+def _option(about: str, key: str) -> str:
+    """The option that a wrong key of a task comes from."""
+    return {"kwargs": f"--{about}-kwargs", "wrappers": "--wrapper"}.get(key.partition(".")[0], f"--{about}")
 
 
 def _tasks(wanted: NewPair) -> dict[str, Any]:
@@ -114,7 +124,7 @@ def _tasks(wanted: NewPair) -> dict[str, Any]:
             task["wrappers"] = [
                 {one["name"]: one["settings"]} if one.get("settings") else one["name"] for one in task["wrappers"]
             ]
-    known = {f"{about}_keywords": _wrapped(keyword_names(getattr(wanted, about))) for about in tasks}
+    known = {f"{about}_keywords": ", ".join(keyword_names(getattr(wanted, about))) for about in tasks}
     if wanted.source.id == wanted.target.id:
         known["source_keywords"] = ""
     return known | {
@@ -123,16 +133,6 @@ def _tasks(wanted: NewPair) -> dict[str, Any]:
         "tasks": _yaml(tasks),
         "description": json.dumps(f"{wanted.source.id} to {wanted.target.id}"),
     }
-
-
-def _wrapped(words: Sequence[str]) -> str:
-    """Words with commas, broken into comment lines."""
-    lines = [""]
-    for word in words:
-        if len(lines[-1]) + len(word) > _LINE:
-            lines.append("")
-        lines[-1] += f"{word}, "
-    return "\n#   ".join(line.strip() for line in lines).removesuffix(",")
 
 
 def _mapping(source: TaskFacts, target: TaskFacts) -> dict[str, Any]:
@@ -149,7 +149,15 @@ def _mapping(source: TaskFacts, target: TaskFacts) -> dict[str, Any]:
     ]
     named = any(len(keys(space)) > 1 for pair in different.values() for space in pair)
     by = "the names of keys and by position" if named else "position"
-    return {"mapping": "\n".join(lines), "spaces": spaces, "mapped_by": by}
+    return {"mapping": "\n".join(map(_folded, lines)), "spaces": spaces, "mapped_by": by}
+
+
+def _folded(line: str) -> str:
+    """A line of YAML in several, without the comment at its end, which is short."""
+    value, mark, comment = line.partition("  # ")
+    indent = " " * (len(value) - len(value.lstrip()))
+    parts = wrap(value.strip(), _LINE, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
+    return "\n".join(parts) + mark + comment
 
 
 def _side(space: gymnasium.Space[Any], key: str) -> str:
@@ -169,9 +177,13 @@ def _learner(algorithm: str, entry: ZooEntry | None) -> LearnerConfig:
 def _hyperparameters(learner: LearnerConfig, entry: ZooEntry | None) -> dict[str, Any]:
     values = learner.model_dump(mode="json", exclude_unset=True)
     budget = _BUDGET if entry is None or entry.steps is None else entry.steps
-    rounded = max(round(budget / learner.rollout_steps), 1) * learner.rollout_steps
+    # So that every point of the evaluation falls on an update.
+    unit = learner.rollout_steps * (_POINTS - 1)
+    rounded = max(round(budget / unit), 1) * unit
     if entry is not None:
-        origin = f"rl-baselines3-zoo {zoo_version()}, hyperparams/{learner.algorithm}.yml, {entry.name}"
+        origin = (
+            f"rl-baselines3-zoo {zoo_version() or '(no version)'}, hyperparams/{learner.algorithm}.yml, {entry.name}"
+        )
         comment = "RL Zoo's tuned hyperparameters; keys and defaults are Stable-Baselines3's."
         steps = f"RL Zoo trains for {entry.steps:,}." if entry.steps else "RL Zoo says nothing about them."
         steps += " Sources may need fewer, and a comparison is sharpest where a fresh agent is half-way."
@@ -191,7 +203,7 @@ def _hyperparameters(learner: LearnerConfig, entry: ZooEntry | None) -> dict[str
 
 
 def _numbers(wanted: NewPair) -> dict[str, Any]:
-    target, source = (_measured(task) for task in (wanted.target, wanted.source))
+    target, source = (_measured(about, getattr(wanted, about)) for about in ("target", "source"))
     reference, comment = _reference(wanted, target)
     same = wanted.source.id == wanted.target.id
     known = reference if same else _threshold(wanted.source)
@@ -199,19 +211,21 @@ def _numbers(wanted: NewPair) -> dict[str, Any]:
     threshold = source.random + _SHARE_OF_REFERENCE * (good - source.random)
     return {
         "episodes": len(target.random_E),
-        "random": _rounded(target.random),
-        "worst": _rounded(min(target.worst, target.random)),
-        "reference": _rounded(reference),
+        "random": _rounded(target.random, reference - target.random),
+        "worst": _rounded(min(target.worst, target.random), reference - target.random),
+        "reference": float(reference),
         "reference_comment": comment,
-        "source_threshold": _rounded(threshold),
+        "source_threshold": _rounded(threshold, good - source.random),
         "source_comment": f"Random actions give {source.random:.4g} there, a good agent {good:.4g}.",
     }
 
 
-def _measured(task: TaskConfig) -> Anchors:
-    length = measure_anchors(task, 2).mean_length
-    low, high = _EPISODES
-    return measure_anchors(task, int(min(max(_RANDOM_STEPS / length, low), high)))
+def _measured(about: str, task: TaskConfig) -> Anchors:
+    try:
+        return measure_anchors_within(task, _RANDOM_STEPS, _SECONDS, _EPISODES)
+    except EnvironmentFailedError as error:
+        what = f"{task.id} fails under random actions: {one_line(error)}: mend the environment"
+        raise ConfigError(what, file=f"--{about}") from error
 
 
 def _reference(wanted: NewPair, found: Anchors) -> tuple[float, str]:
@@ -221,6 +235,8 @@ def _reference(wanted: NewPair, found: Anchors) -> tuple[float, str]:
         ConfigError: If nothing is known that is better than random actions.
     """
     if wanted.reference is not None:
+        if not math.isfinite(wanted.reference):
+            raise ConfigError(f"must be a finite number, not {wanted.reference}", key="--reference")
         if wanted.reference <= found.random:
             problem = (
                 f"{wanted.reference:g} is what random actions reach ({found.random:.4g}): what does a good agent get?"
@@ -234,23 +250,25 @@ def _reference(wanted: NewPair, found: Anchors) -> tuple[float, str]:
         what = f"{wanted.target.id} has no reward_threshold, and no constant action does better than random"
         raise ConfigError(f"{what}: say what a good agent gets, such as --reference 200", key="--reference")
     return found.best, (
-        "no threshold is known; this is the best episode of random\n# and constant actions: write what a good one gets"
+        "no threshold is known; this is the best episode of random and constant actions: write what a good agent gets."
     )
 
 
 def _threshold(task: TaskConfig) -> float | None:
-    return gymnasium.spec(task.id.rpartition(":")[2]).reward_threshold
+    threshold = gymnasium.spec(task.id.rpartition(":")[2]).reward_threshold
+    return threshold if threshold is not None and math.isfinite(threshold) else None
 
 
-def _rounded(value: float) -> float:
-    """To four significant digits, at least to whole numbers."""
-    return float(f"{value:.4g}") if abs(value) < 1000 else float(round(value))
+def _rounded(value: float, unit: float) -> float:
+    """To about a thousandth of a unit, at least to whole numbers."""
+    digits = 3 - math.floor(math.log10(unit)) if unit > 0 else 0
+    return round(float(value), max(digits, 0))
+
+
+def _comment(text: str) -> str:
+    """A text as lines of a YAML comment."""
+    return "\n".join(wrap(text, _LINE, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False))
 
 
 def _yaml(value: Any) -> str:
     return yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=_LINE).rstrip()
-
-
-def _quoted(file: Path) -> str:
-    text = str(file)
-    return text if " " not in text else f"'{text}'"

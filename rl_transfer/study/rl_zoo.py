@@ -4,6 +4,8 @@ import ast
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from reprlib import Repr
+from textwrap import shorten
 from typing import Any
 
 import yaml
@@ -14,6 +16,9 @@ from rl_transfer.study.learners import LEARNERS
 _NORMALIZE = {"norm_obs": "observation", "norm_reward": "reward"}
 _ACTIVATIONS = {"nn.Tanh": "tanh", "nn.ReLU": "relu", "nn.ELU": "elu", "nn.LeakyReLU": "leaky_relu"}
 _NO_SETTINGS = {"n_timesteps", "policy"}
+_LONGEST = 100
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxstring, _SHORT.maxother = 3, 10, _LONGEST, _LONGEST
 
 
 @dataclass(frozen=True)
@@ -48,13 +53,12 @@ def zoo_entry(algorithm: str, env_id: str) -> ZooEntry | None:
     """
     table = _table(algorithm)
     wanted = _base(env_id)
-    names = sorted((name for name in table if _base(name) == wanted), key=_version)
+    names = sorted((name for name in table if isinstance(name, str) and _base(name) == wanted), key=_version)
     if not names or not isinstance(table[names[-1]], dict):
         return None
     learner, left_out = _learner(algorithm, table[names[-1]])
     left_out += _drop_unfit(learner)
-    steps = table[names[-1]].get("n_timesteps")
-    return ZooEntry(names[-1], learner, None if steps is None else int(float(steps)), tuple(left_out))
+    return ZooEntry(names[-1], learner, _steps(table[names[-1]].get("n_timesteps")), tuple(left_out))
 
 
 def zoo_version() -> str | None:
@@ -75,7 +79,7 @@ def _table(algorithm: str) -> dict[str, Any]:
     file = Path(package.origin).parent / "hyperparams" / f"{algorithm}.yml"
     try:
         table = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
     return table if isinstance(table, dict) else {}
 
@@ -95,13 +99,26 @@ def _learner(algorithm: str, entry: dict[str, Any]) -> tuple[dict[str, Any], lis
     learner: dict[str, Any] = {"algorithm": algorithm}
     left_out = []
     for key, value in _flat(entry).items():
-        if key == "normalize":
-            learner[key] = _normalize(value)
-        elif key in LEARNERS[algorithm].model_fields and key != "algorithm" and value is not _UNREADABLE:
-            learner[key] = _number(value)
+        setting = _normalize(value) if key == "normalize" else _number(value)
+        if key in LEARNERS[algorithm].model_fields and key != "algorithm" and setting is not _UNREADABLE:
+            learner[key] = setting
         elif key not in _NO_SETTINGS:
-            left_out.append(f"{key}: {entry.get(key, value)}")
+            left_out.append(_said(key, entry.get(key, value)))
     return learner, left_out
+
+
+def _said(key: object, value: object) -> str:
+    """A setting in one line of bounded length, however deep it is."""
+    text = value if isinstance(value, str) else _SHORT.repr(value)
+    return shorten(f"{key}: {text}", _LONGEST, placeholder=" ...")
+
+
+def _steps(value: Any) -> int | None:
+    try:
+        steps = int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return steps if steps > 0 else None
 
 
 def _drop_unfit(learner: dict[str, Any]) -> list[str]:
@@ -113,7 +130,7 @@ def _drop_unfit(learner: dict[str, Any]) -> list[str]:
             return dropped
         except ValidationError as error:
             key = str(error.errors(include_url=False)[0]["loc"][0])
-            dropped.append(f"{key}: {learner.pop(key)}")
+            dropped.append(_said(key, learner.pop(key)))
 
 
 def _flat(entry: dict[str, Any]) -> dict[str, Any]:
@@ -129,9 +146,9 @@ def _flat(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _normalize(value: Any) -> Any:
     value = _plain(value)
-    if not isinstance(value, dict):
-        return bool(value)
-    return {ours: bool(value.get(theirs, True)) for theirs, ours in _NORMALIZE.items()}
+    if isinstance(value, dict):
+        return {ours: bool(value.get(theirs, True)) for theirs, ours in _NORMALIZE.items()}
+    return value if isinstance(value, bool) else _UNREADABLE
 
 
 class _Unreadable:
@@ -150,7 +167,7 @@ def _plain(value: Any) -> Any:
         return value
     try:
         return _literal(ast.parse(value.strip(), mode="eval").body)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError):
         return _UNREADABLE
 
 

@@ -122,6 +122,21 @@ def read_yaml(file: Path) -> tuple[dict[str, Any], Lines]:
     return data, lines
 
 
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's writer, which also quotes texts that are numbers to the reader here."""
+
+
+_Dumper.add_implicit_resolver(_TAG + "int", _INT, list("-+0123456789"))
+_Dumper.add_implicit_resolver(_TAG + "float", _FLOAT, list("-+0123456789."))
+
+
+def dump_yaml(value: Any) -> str:
+    """Write plain data as YAML that :func:`parse_yaml` reads back as it was, short lists and mappings in one line."""
+    return str(
+        yaml.dump(value, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=110, allow_unicode=True)
+    )
+
+
 def _problem(error: Exception) -> str:
     """What PyYAML found, in one line."""
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "it can't be parsed"

@@ -1,0 +1,108 @@
+"""A pair's examination: its numbers against the environment, its smoke run, what is printed, the exit code."""
+
+import json
+import re
+
+import probes  # noqa: F401
+import pytest
+
+from rl_transfer.cli import main
+from rl_transfer.execute import examine_pair, plan_study
+from rl_transfer.store import Store
+from rl_transfer.study import load_study
+
+# Two actions, ten steps, a reward of 1 for the right one: random actions get 5.
+PAIR = {
+    "source": {"id": "probes:Walk-v0", "kwargs": {"quits": 0.0}},
+    "target": {"id": "probes:Walk-v0", "kwargs": {"quits": 0.0, "goal": 0}},
+    "learner": {"algorithm": "ppo", "n_envs": 2, "n_steps": 512, "batch_size": 512, "n_epochs": 1, "net_arch": [8]},
+    "budget": {"source": 2048, "target": 2048},
+    "evaluation": {"points": 3, "episodes": 1},
+    "score": {"random": 5.0, "reference": 10.0, "worst": 0.0},
+    "threshold_score": 0.8,
+    "source_threshold_return": 9.0,
+}
+
+
+def write(tmp_path, **changes):
+    file = tmp_path / "mine.yaml"
+    file.write_text(json.dumps(PAIR | changes))
+    return str(file)
+
+
+def examined(tmp_path, **changes):
+    return examine_pair(plan_study(load_study(write(tmp_path, **changes)), Store(tmp_path / "runs")))
+
+
+def problems(found):
+    return {(one.about, one.check): one.text for one in found.problems}
+
+
+@pytest.mark.slow
+def test_a_pair_in_order_has_no_problem_and_a_time(tmp_path):
+    found = examined(tmp_path)
+    assert found.problems == []
+    assert found.minutes is not None and 0 < found.minutes < 5
+    smoke = [one for one in found.findings if "steps of ppo" in one.check]
+    assert [(one.about, one.check, one.outcome) for one in smoke] == [
+        ("source", "1,024 steps of ppo", "good"),
+        ("target", "1,024 steps of ppo", "good"),
+    ]
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changes", "about", "says"),
+    [
+        ({"score": {"random": 1.0, "reference": 10.0, "worst": 0.0}}, "target", r"score.random is 1: write [45]\.\d"),
+        ({"score": {"random": 2.0, "reference": 3.0, "worst": 0.0}}, "target", "score.reference is 3, which random"),
+        ({"source_threshold_return": 4.0}, "source", "source_threshold_return is 4, which random actions reach"),
+    ],
+)
+def test_numbers_that_the_environment_contradicts_are_problems(tmp_path, changes, about, says):
+    assert re.search(says, problems(examined(tmp_path, **changes))[about, "anchors"])
+
+
+@pytest.mark.slow
+def test_a_worst_that_is_not_the_worst_and_a_threshold_beyond_the_reference_are_notes(tmp_path):
+    found = examined(tmp_path, score={"random": 5.0, "reference": 10.0, "worst": 4.9}, threshold_score=1.5)
+    notes = {one.check: one.text for one in found.findings if one.outcome == "note"}
+    assert "below score.worst (4.9)" in notes["anchors"]
+    assert "threshold_score is 1.5" in notes["threshold"]
+    assert "threshold" in {check for _, check in problems(examined(tmp_path, threshold_score=-1.0))}
+
+
+@pytest.mark.slow
+def test_twins_are_worth_a_note(tmp_path):
+    found = examined(tmp_path, target=PAIR["source"])
+    (note,) = [one.text for one in found.findings if one.outcome == "note"]
+    assert "identity pair" in note
+
+
+def test_an_environment_that_fails_late_is_found_and_nothing_is_trained(tmp_path):
+    late = {"id": "probes:Fails-v0", "kwargs": {"at": 1900}}
+    found = examined(tmp_path, target=late)
+    assert any("the floor gave way" in text for text in problems(found).values())
+    assert found.minutes is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("changes", "code"), [({}, 0), ({"source_threshold_return": 1.0}, 2)])
+def test_it_is_printed_on_one_screen_with_its_exit_code(tmp_path, monkeypatch, capsys, changes, code):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["check", write(tmp_path, **changes), "--store", str(tmp_path / "runs")]) == code
+    out = capsys.readouterr().out
+    assert len(out.splitlines()) <= 40
+    assert max(map(len, out.splitlines())) <= 80
+    assert ("1 problem to mend" in out) == (code == 2)
+
+
+def test_the_same_defect_in_both_tasks_is_one_row_and_one_problem(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    broken = {"id": "probes:Fails-v0", "kwargs": {"at": 7}}
+    assert main(["check", write(tmp_path, source=broken, target=broken), "--store", str(tmp_path / "runs")]) == 2
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.count("the floor gave way") == 1
+    assert "problem both" in out
+    assert "1 problem to mend" in out

@@ -1,0 +1,155 @@
+"""A new pair's file: loaded as it is, its numbers those that were measured, its comments true."""
+
+import sys
+
+import gymnasium
+import numpy as np
+import pytest
+import yaml
+from gymnasium import spaces
+
+from rl_transfer.api import new_pair
+from rl_transfer.errors import ConfigError
+from rl_transfer.execute import plan_study
+from rl_transfer.execute.anchors import measure_anchors
+from rl_transfer.store import Store
+from rl_transfer.study import load_study
+
+
+class Line(gymnasium.Env):
+    """Five steps; the reward is the action, or that times a scale."""
+
+    action_space = spaces.Discrete(3)
+
+    def __init__(self, size=2, scale=1.0, fails=False):
+        self.observation_space = spaces.Box(-1, 1, (size,), np.float32)
+        self.scale, self.fails = scale, fails
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(self.observation_space.shape, np.float32), {}
+
+    def step(self, action):
+        if self.fails:
+            raise RuntimeError("first\nsecond")
+        return np.zeros(self.observation_space.shape, np.float32), float(action * self.scale), False, False, {}
+
+
+for name, more in {
+    "Line": {"max_episode_steps": 5},
+    "Known": {"max_episode_steps": 5, "reward_threshold": 9.0},
+    "NoThreshold": {"max_episode_steps": 5, "reward_threshold": float("nan")},
+    "Endless": {},
+}.items():
+    if f"lines/{name}-v0" not in gymnasium.registry:
+        gymnasium.register(f"lines/{name}-v0", Line, **more)
+
+
+def written(tmp_path, source="lines/Line-v0", target="lines/Known-v0", **settings):
+    file = new_pair("mine", source=source, target=target, folder=tmp_path, **settings)
+    return file.read_text(), load_study(str(file)).pairs[0].config, file
+
+
+def test_it_is_planned_as_it_is_and_its_numbers_are_the_measured_ones(tmp_path):
+    text, config, file = written(tmp_path)
+    score = config.score
+    episodes = int(text.partition("the mean of ")[2].partition(" ")[0])
+    assert score.random == pytest.approx(measure_anchors(config.target, episodes).random, abs=0.004)
+    assert (score.worst, score.reference) == (0.0, 9.0)
+    # The best that is known of the source is its best constant action: 2 a step.
+    assert config.source_threshold_return == pytest.approx(score.random + 0.8 * (10 - score.random), abs=0.005)
+    plan = plan_study(load_study(str(file)), Store(tmp_path / "runs"))
+    assert plan.notes == ()
+    assert {run.arm for run in plan.runs} == {"source", "scratch", "fine_tune", "fine_tune.placebo"}
+    assert all(len(line) <= 120 for line in text.splitlines() if str(file) not in line)
+
+
+def test_numbers_follow_the_environment(tmp_path):
+    _, config, _ = written(tmp_path, target="lines/Line-v0", target_kwargs=["scale=-3.0"], reference=-1.5)
+    assert (config.score.worst, config.score.reference) == (-30.0, -1.5)
+    assert -17 < config.score.random < -13
+    assert config.target.kwargs == {"scale": -3.0}
+    assert config.source.kwargs == {}
+
+
+def test_without_a_threshold_the_best_that_was_seen_is_the_reference_and_the_file_says_so(tmp_path):
+    text, config, _ = written(tmp_path, target="lines/NoThreshold-v0")
+    assert config.score.reference == 10.0
+    assert "no threshold is known" in " ".join(text.split())
+
+
+def test_spaces_of_two_forms_get_a_mapping_that_covers_them(tmp_path):
+    text, config, file = written(tmp_path, target_kwargs=["size=200"])
+    assert [entry.index if entry else None for entry in config.mapping.observation][:4] == [0, 1, None, None]
+    assert len(config.mapping.observation) == 200
+    assert config.mapping.action is None
+    assert "observation: Box(2) of float32 in the source, Box(200) of float32 in the target" in text
+    assert all(len(line) <= 120 for line in text.splitlines() if str(file) not in line)
+
+
+def test_hyperparameters_are_the_zoo_s_and_what_it_sets_besides_can_not_reach_the_file(tmp_path, monkeypatch):
+    folder = tmp_path / "site" / "rl_zoo3" / "hyperparams"
+    folder.mkdir(parents=True)
+    (folder.parent / "__init__.py").write_text("")
+    entry = {"n_timesteps": 5e4, "n_envs": 4, "n_steps": 50, "gamma": 0.9, "env_wrapper": "a\nsource: {id: Evil-v0}"}
+    (folder / "ppo.yml").write_text(yaml.safe_dump({"Known-v3": entry}))
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    monkeypatch.delitem(sys.modules, "rl_zoo3", raising=False)
+    text, config, _ = written(tmp_path)
+    assert (config.learner.n_envs, config.learner.n_steps, config.learner.gamma) == (4, 50, 0.9)
+    assert "hyperparams/ppo.yml, Known-v3" in config.learner_from
+    assert config.budget.target == 50_000
+    assert config.source.id == "lines/Line-v0"
+    assert "#   not taken over: env_wrapper: a source: {id: Evil-v0}" in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"source": "lines/Lime-v0"}, r"^--source: .*did you mean 'lines/Line-v0'"),
+        ({"target": "lines/Endless-v0"}, r"^--target: .*no time limit.*\(--max-episode-steps\)"),
+        ({"target_kwargs": ["scal=2"]}, r"^--target-kwargs: .*did you mean 'scale'"),
+        ({"source_kwargs": ["scale"]}, r"^--source-kwargs: write key=value"),
+        ({"source_kwargs": ["scale=1", "scale=2"]}, r"^--source-kwargs: gives scale twice"),
+        ({"source_kwargs": ["scale=["]}, r"^--source-kwargs: can't be read as YAML"),
+        ({"wrappers": ["revers_actions"]}, r"^--wrapper: .*did you mean 'reverse_actions'"),
+        ({"max_episode_steps": 0}, r"^--source: max_episode_steps: "),
+        ({"algorithm": "pppo"}, r"^--algorithm: .*did you mean 'ppo'"),
+        ({"algorithm": "sac"}, r"^--source: sac can't act in Discrete\(3\): learner.algorithm could be ppo"),
+        ({"reference": 1.0}, r"^--reference: 1 is what random actions reach .*what does a good agent get"),
+        ({"reference": float("nan")}, r"^--reference: must be a finite number"),
+        ({"target_kwargs": ["fails=true"]}, r"^--target: lines/Known-v0 fails .*RuntimeError: first second: mend"),
+        ({"target_kwargs": ["scale=0.0"], "target": "lines/Line-v0"}, r"^--reference: .*such as --reference 200"),
+    ],
+)
+def test_what_can_not_be_is_one_line_and_leaves_no_file(tmp_path, settings, says):
+    with pytest.raises(ConfigError, match=says) as caught:
+        written(tmp_path / "new", **settings)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_file_is_never_overwritten_and_names_are_safe(tmp_path):
+    _, _, file = written(tmp_path)
+    before = file.read_bytes()
+    with pytest.raises(ConfigError, match=r"mine\.yaml: is there already"):
+        written(tmp_path)
+    assert file.read_bytes() == before
+    with pytest.raises(ConfigError, match=r"NAME: '\.\./evil'"):
+        new_pair("../evil", source="lines/Line-v0", target="lines/Line-v0", folder=tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "target", "settings"),
+    [
+        ("CartPole-v1", "Acrobot-v1", {}),
+        ("Pendulum-v1", "MountainCarContinuous-v0", {"algorithm": "sac"}),
+        ("FrozenLake-v1", "FrozenLake8x8-v1", {"algorithm": "dqn"}),
+        ("CliffWalking-v1", "Taxi-v4", {"max_episode_steps": 100}),
+    ],
+)
+def test_gymnasium_s_own_can_be_planned(tmp_path, source, target, settings):
+    _, config, file = written(tmp_path, source, target, **settings)
+    assert config.score.worst <= config.score.random < config.score.reference
+    assert plan_study(load_study(str(file)), Store(tmp_path / "runs")).runs
