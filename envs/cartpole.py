@@ -115,6 +115,7 @@ ENVIRONMENTS = (
     EnvSpec(
         "transfer/CartPole-v0",
         entry_point=f"{__name__}:{CartPole.__name__}",
+        vector_entry_point="rl_transfer_envs.vector.cartpole:CartPoles",
         reward_threshold=475.0,
         max_episode_steps=500,
     ),

@@ -417,7 +417,8 @@ class Table:
                 yield self._line(length, arm, scratch.mean(axis=1), curves.mean(axis=1))
 
     def _line(self, length: float, arm: str, scratch_N: Floats, arm_M: Floats) -> str:
-        interval, five = ratio_interval(scratch_N, arm_M), spread_of_five(scratch_N, arm_M)
+        interval = ratio_interval(scratch_N, arm_M)
+        five = spread_of_five(scratch_N, arm_M) if min(len(scratch_N), len(arm_M)) >= 5 else None
         limit = self.protocol.max_episode_steps
         verdict = judge(scratch_N / limit, arm_M / limit, comparisons=3, worst=0.0)
         published = PUBLISHED.get((length, arm.removesuffix("_new_head")))
@@ -427,8 +428,8 @@ class Table:
             "" if published is None else f"{published:.2f}",
             f"{area_ratio(scratch_N, arm_M):.2f}",
             f"{interval.low:.2f} to {interval.high:.2f}",
-            f"{five.low:.2f} to {five.high:.2f}",
-            "" if published is None else "yes" if five.low <= published <= five.high else "no",
+            "" if five is None else f"{five.low:.2f} to {five.high:.2f}",
+            "" if five is None or published is None else "yes" if five.low <= published <= five.high else "no",
             f"{arm_M.mean():.0f} ({scratch_N.mean():.0f})",
             f"{verdict.verdict}{', fragile' if verdict.fragile else ''} {verdict.difference:+.2f}",
             f"{len(scratch_N)}, {len(arm_M)}",

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
 
+import rl_transfer_envs.vector
 from rl_transfer.study import LearnerConfig, ResNetConfig
 
 _LIBRARIES = ("rl-transfer", "gymnasium", "numpy", "stable-baselines3", "torch")
@@ -16,18 +17,21 @@ _CARRY_OUT = ("seeds.py", "study/features.py", "tasks", "knowledge", "learner", 
 
 
 def code_digest(methods: Iterable[str]) -> str:
-    """Digest of the code that carries out a run: the rooms below, and the files of its methods and no others."""
+    """Digest of the code that carries out a run.
+
+    The rooms below, the environments that are stepped side by side, and the files of its methods and no others.
+    """
     return _digest((*_CARRY_OUT, *(f"methods/{name}.py" for name in methods)))
 
 
 @cache
 def _digest(places: tuple[str, ...]) -> str:
-    package = Path(__file__).parent.parent
-    digest = hashlib.sha256()
-    for place in places:
-        path = package / place
+    package, digest = Path(__file__).parent.parent, hashlib.sha256()
+    side_by_side = Path(rl_transfer_envs.vector.__file__).parent
+    for path in (*(package / place for place in places), side_by_side):
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(file.relative_to(package).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+            name = file.relative_to(package if file.is_relative_to(package) else side_by_side)
+            digest.update(name.as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 

@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from rl_transfer.study import TaskConfig
 from rl_transfer.tasks.make import make
-from rl_transfer.tasks.meter import Charged, Meter, refuse_unusable
-from rl_transfer.tasks.vector import Members, reset_members, step_members, vector_environment
-
-# Fewer are stepped faster one after the other; the results are the same.
-_FEWEST_MEMBERS = 4
+from rl_transfer.tasks.meter import Charged, Meter, refuse_unusable, reset_failed, step_failed
+from rl_transfer.tasks.vector import FEWEST_MEMBERS, vector_environment
+from rl_transfer_envs.vector import MembersEnv
 
 Act = Callable[[Any], NDArray[Any]]
 
@@ -43,7 +41,7 @@ def evaluate(task: TaskConfig, act: Act, seeds: Sequence[int]) -> Episodes:
     Raises:
         EnvironmentFailedError: If the environment raises or returns something that is not finite.
     """
-    env = vector_environment(task, len(seeds), AutoresetMode.NEXT_STEP) if len(seeds) >= _FEWEST_MEMBERS else None
+    env = vector_environment(task, len(seeds), AutoresetMode.NEXT_STEP) if len(seeds) >= FEWEST_MEMBERS else None
     return _play_singles(task, act, seeds) if env is None else _play_members(env, act, seeds)
 
 
@@ -71,13 +69,12 @@ def _play_singles(task: TaskConfig, act: Act, seeds: Sequence[int]) -> Episodes:
     return Episodes(return_E, length_E)
 
 
-def _play_members(env: Members, act: Act, seeds: Sequence[int]) -> Episodes:
-    """As singles; members whose episode is over go on with the first action, and nobody looks."""
+def _play_members(env: MembersEnv, act: Act, seeds: Sequence[int]) -> Episodes:
+    """As singles. A member whose episode is over is left alone."""
     return_E = np.zeros(len(seeds))
     length_E = np.zeros(len(seeds), dtype=np.int64)
     try:
-        observation_E = reset_members(env, seeds)
-        _refuse_unusable(length_E, np.arange(len(seeds)), observation_E, return_E)
+        observation_E = _reset_members(env, seeds)
         playing = np.arange(len(seeds))
         while playing.size:
             chosen = np.asarray(act(observation_E[playing]))
@@ -85,22 +82,41 @@ def _play_members(env: Members, act: Act, seeds: Sequence[int]) -> Episodes:
                 raise ValueError(f"{playing.size} actions were asked for, {len(chosen)} given")
             action_E = np.zeros((len(seeds), *chosen.shape[1:]), chosen.dtype)
             action_E[playing] = chosen
-            observation_E, reward_E, terminated_E, truncated_E, _ = step_members(env, action_E, length_E[playing[0]])
+            observation_E, reward_E, over_E = _step_members(env, action_E, playing, int(length_E[playing[0]]))
             length_E[playing] += 1
-            _refuse_unusable(length_E, playing, observation_E, reward_E)
             return_E[playing] += reward_E[playing]
-            playing = playing[~(terminated_E | truncated_E)[playing]]
+            env.leave(np.flatnonzero(over_E))
+            playing = playing[~over_E[playing]]
     finally:
         env.close()
     return Episodes(return_E, length_E)
 
 
-def _refuse_unusable(
-    length_E: NDArray[np.int64], playing: NDArray[np.intp], observation_E: NDArray[Any], reward_E: NDArray[Any]
-) -> None:
-    if not (np.isfinite(observation_E).all() and np.isfinite(reward_E).all()):
-        for index in playing.tolist():
-            refuse_unusable(int(length_E[index]), observation_E[index], reward_E[index])
+def _reset_members(env: MembersEnv, seeds: Sequence[int]) -> NDArray[Any]:
+    try:
+        observation_E: NDArray[Any] = env.reset(seed=list(seeds))[0]
+    except Exception as error:
+        raise reset_failed(error) from error
+    _refuse_unusable(0, observation_E, np.zeros(len(seeds)))
+    return observation_E
+
+
+def _step_members(
+    env: MembersEnv, action_E: NDArray[Any], playing: NDArray[np.intp], steps: int
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.bool_]]:
+    """Observations, rewards and ends of episodes; those playing have taken as many steps before, each."""
+    try:
+        observation_E, reward_E, terminated_E, truncated_E, _ = env.step(action_E)
+    except Exception as error:
+        raise step_failed(steps, error) from error
+    _refuse_unusable(steps + 1, observation_E[playing], reward_E[playing])
+    return observation_E, reward_E, terminated_E | truncated_E
+
+
+def _refuse_unusable(steps: int, observation_P: NDArray[Any], reward_P: NDArray[Any]) -> None:
+    if not (np.isfinite(observation_P).all() and np.isfinite(reward_P).all()):
+        for observation, reward in zip(observation_P, reward_P, strict=True):
+            refuse_unusable(steps, observation, reward)
 
 
 def _batch(observations: Sequence[Any]) -> Any:

@@ -130,8 +130,16 @@ def _unknown_keyword(task: TaskConfig) -> str | None:
     valid = keyword_names(task)
     for name in task.kwargs if valid else ():
         if name not in valid:
-            return f"it takes no keyword {name!r}; {nearest(name, valid)}"
+            return f"it takes no keyword {name!r}; {nearest(name, valid)}{_ours_with(name, task.id)}"
     return None
+
+
+def _ours_with(keyword: str, task_id: str) -> str:
+    """Says so where our environment of the same name takes a keyword that the public one does not."""
+    name = f"transfer/{task_id.rpartition('/')[2].rpartition('-v')[0]}-v0"
+    if name == task_id or name not in gymnasium.registry:
+        return ""
+    return f"; {name} takes it" if keyword in keyword_names(TaskConfig(id=name)) else ""
 
 
 def _wrap(env: Env, wrapper: Named) -> Env:

@@ -39,7 +39,7 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
         try:
             observation, info = self.env.reset(seed=seed, options=options)
         except Exception as error:
-            raise EnvironmentFailedError(f"reset raised {type(error).__name__}: {error}") from error
+            raise reset_failed(error) from error
         refuse_unusable(self.meter.steps, observation, 0.0)
         return observation, info
 
@@ -52,10 +52,20 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
         try:
             observation, reward, terminated, truncated, info = self.env.step(action)
         except Exception as error:
-            raise EnvironmentFailedError(f"step {self.meter.steps} raised {type(error).__name__}: {error}") from error
+            raise step_failed(self.meter.steps, error) from error
         self.meter.steps += 1
         refuse_unusable(self.meter.steps, observation, reward)
         return observation, reward, terminated, truncated, info
+
+
+def reset_failed(error: Exception) -> EnvironmentFailedError:
+    """What to raise where a reset raised."""
+    return EnvironmentFailedError(f"reset raised {type(error).__name__}: {error}")
+
+
+def step_failed(steps: int, error: Exception) -> EnvironmentFailedError:
+    """What to raise where a step raised, after so many steps."""
+    return EnvironmentFailedError(f"step {steps} raised {type(error).__name__}: {error}")
 
 
 def refuse_unusable(steps: int, observation: Any, reward: SupportsFloat) -> None:

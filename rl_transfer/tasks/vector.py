@@ -5,16 +5,19 @@ from typing import Any, overload
 
 import gymnasium
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
 import rl_transfer_envs
-from rl_transfer.errors import EnvironmentFailedError
 from rl_transfer.study import TaskConfig
 from rl_transfer.tasks.make import Env
-from rl_transfer.tasks.meter import Meter, refuse_unusable
+from rl_transfer.tasks.meter import Meter, refuse_unusable, reset_failed, step_failed
+from rl_transfer_envs.vector import MembersEnv
 
-Members = VectorEnv[NDArray[Any], NDArray[Any], NDArray[Any]]
+# Fewer are stepped faster one after the other; the results are the same.
+FEWEST_MEMBERS = 4
+
+Steps = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]
 
 _OURS = f"{rl_transfer_envs.__name__}.vector."
 _CLASSIC = "gymnasium.envs.classic_control"
@@ -27,7 +30,7 @@ _STAND_INS: Mapping[str, tuple[str, frozenset[str]]] = {
 }
 
 
-def vector_environment(task: TaskConfig, members: int, mode: AutoresetMode) -> Members | None:
+def vector_environment(task: TaskConfig, members: int, mode: AutoresetMode) -> MembersEnv | None:
     """A task's environment many times, stepped as arrays; each member as :func:`make`'s with the same seed.
 
     Args:
@@ -40,21 +43,23 @@ def vector_environment(task: TaskConfig, members: int, mode: AutoresetMode) -> M
         be made at all (which :func:`make` explains).
     """
     found = None if task.wrappers else _twin(task)
-    # A list is the value of one keyword to the single environment, and one value for each member to the other.
-    if found is None or any(isinstance(value, list | dict) for value in task.kwargs.values()):
+    if found is None:
         return None
     env_id, limit = found
+    # A list may be the value of one keyword; said once for each member, it can't be taken for the members' values.
+    settings: dict[str, Any] = {name: [value] * members for name, value in task.kwargs.items()}
     try:
-        env: Members = gymnasium.make_vec(
+        env = gymnasium.make_vec(
             env_id,
             num_envs=members,
             vectorization_mode="vector_entry_point",
             max_episode_steps=limit,
             autoreset_mode=mode,
-            **task.kwargs,
+            **settings,
         )
     except Exception:
         return None
+    assert isinstance(env, MembersEnv)
     return env
 
 
@@ -64,7 +69,7 @@ def _twin(task: TaskConfig) -> tuple[str, int] | None:
     if module not in ("", rl_transfer_envs.__name__):
         return None
     spec = gymnasium.registry.get(name)
-    limit = task.max_episode_steps or (spec and spec.max_episode_steps)
+    limit = task.max_episode_steps or (None if spec is None else spec.max_episode_steps)
     if spec is None or limit is None or spec.kwargs or spec.additional_wrappers:
         return None
     if isinstance(spec.vector_entry_point, str) and spec.vector_entry_point.startswith(_OURS):
@@ -81,7 +86,7 @@ class ChargedMembers:
         meter: Where steps are counted.
     """
 
-    def __init__(self, env: Members, meter: Meter) -> None:
+    def __init__(self, env: MembersEnv, meter: Meter) -> None:
         assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
         self.env = env
         self.meter = meter
@@ -92,7 +97,10 @@ class ChargedMembers:
         Raises:
             EnvironmentFailedError: If it raises or gives an observation that is not finite.
         """
-        observation_N = reset_members(self.env, seeds)
+        try:
+            observation_N: NDArray[Any] = self.env.reset(seed=list(seeds))[0]
+        except Exception as error:
+            raise reset_failed(error) from error
         if not np.isfinite(observation_N).all():
             for observation in observation_N:
                 refuse_unusable(self.meter.steps, observation, 0.0)
@@ -108,7 +116,7 @@ class ChargedMembers:
         Raises:
             EnvironmentFailedError: If it raises or gives something that is not finite.
         """
-        observation_N, reward_N, terminated_N, truncated_N, infos = step_members(self.env, actions, self.meter.steps)
+        observation_N, reward_N, terminated_N, truncated_N, infos = self._take(actions)
         last_N = infos.get("final_obs")
         usable = np.isfinite(reward_N).all() and np.isfinite(observation_N).all()
         if not usable or (last_N is not None and not np.isfinite(np.stack(last_N[infos["_final_obs"]])).all()):
@@ -119,6 +127,15 @@ class ChargedMembers:
     def close(self) -> None:
         """Close the members."""
         self.env.close()
+
+    def _take(self, actions: NDArray[Any]) -> Steps:
+        try:
+            taken: Steps = self.env.step(actions)
+        except Exception as error:
+            # Where one member is to blame, those before it have taken their step.
+            self.meter.steps += getattr(error, "member", 0)
+            raise step_failed(self.meter.steps, error) from error
+        return taken
 
     def _find_unusable(self, observation_N: NDArray[Any], reward_N: NDArray[Any], last_N: Any) -> None:
         """Charge the members one after the other, up to the first that failed."""
@@ -140,10 +157,13 @@ class TaskEnvironments(Sequence[Callable[[], Env]]):
         meter: Where steps are counted.
         factory: Makes one environment: the task's, charged.
         count: How many.
+        fewest: Fewer than this are not taken side by side; the default is from where that is faster.
     """
 
-    def __init__(self, task: TaskConfig, meter: Meter, factory: Callable[[], Env], count: int) -> None:
-        self._task, self._meter = task, meter
+    def __init__(
+        self, task: TaskConfig, meter: Meter, factory: Callable[[], Env], count: int, *, fewest: int = FEWEST_MEMBERS
+    ) -> None:
+        self._task, self._meter, self._fewest = task, meter, fewest
         self._factories = [factory] * count
 
     @overload
@@ -159,33 +179,8 @@ class TaskEnvironments(Sequence[Callable[[], Env]]):
         return len(self._factories)
 
     def side_by_side(self) -> ChargedMembers | None:
-        """All of them as arrays; None where the task has no such form."""
+        """All of them as arrays; None where the task has no such form, or they are too few for it to be faster."""
+        if len(self) < self._fewest:
+            return None
         env = vector_environment(self._task, len(self), AutoresetMode.SAME_STEP)
         return None if env is None else ChargedMembers(env, self._meter)
-
-
-def reset_members(env: Members, seeds: Sequence[int | None]) -> NDArray[Any]:
-    """Reset every member with its seed.
-
-    Raises:
-        EnvironmentFailedError: If it raises.
-    """
-    try:
-        observation_N, _ = env.reset(seed=list(seeds))  # type: ignore[arg-type]
-    except Exception as error:
-        raise EnvironmentFailedError(f"reset raised {type(error).__name__}: {error}") from error
-    return observation_N
-
-
-def step_members(
-    env: Members, actions: NDArray[Any], steps: int
-) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], dict[str, Any]]:
-    """Step every member.
-
-    Raises:
-        EnvironmentFailedError: If it raises; it says after how many steps.
-    """
-    try:
-        return env.step(actions)
-    except Exception as error:
-        raise EnvironmentFailedError(f"step {steps} raised {type(error).__name__}: {error}") from error

@@ -14,9 +14,6 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvO
 from rl_transfer.learner.interface import EnvFactory
 from rl_transfer.tasks import ChargedMembers, TaskEnvironments
 
-# Fewer are stepped faster one after the other; the results are the same.
-_FEWEST_MEMBERS = 4
-
 
 def training_environments(factories: Sequence[EnvFactory]) -> VecEnv:
     """The library's vectorised training environment, which also tells how each episode went.
@@ -24,7 +21,7 @@ def training_environments(factories: Sequence[EnvFactory]) -> VecEnv:
     Args:
         factories: One for each environment; a task's own are taken side by side where that is possible and faster.
     """
-    if isinstance(factories, TaskEnvironments) and len(factories) >= _FEWEST_MEMBERS:
+    if isinstance(factories, TaskEnvironments):
         members = factories.side_by_side()
         if members is not None:
             return SideBySide(members)
@@ -106,7 +103,7 @@ class SideBySide(VecEnv):
         """An attribute of all members together, once for each."""
         return [getattr(self._members.env, attr_name) for _ in self._get_indices(indices)]
 
-    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+    def set_attr(self, attr_name: str, *_: Any, **__: Any) -> None:
         """Refused: there are no single environments.
 
         Raises:
@@ -114,7 +111,7 @@ class SideBySide(VecEnv):
         """
         raise AttributeError(f"{attr_name}: members stepped as arrays have no attributes of their own")
 
-    def env_method(self, method_name: str, *_: Any, indices: VecEnvIndices = None, **__: Any) -> list[Any]:
+    def env_method(self, method_name: str, *_: Any, **__: Any) -> list[Any]:
         """Refused: there are no single environments.
 
         Raises:
@@ -122,6 +119,8 @@ class SideBySide(VecEnv):
         """
         raise AttributeError(f"{method_name}: members stepped as arrays have no methods of their own")
 
-    def env_is_wrapped(self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: Any = None) -> list[bool]:
+    def env_is_wrapped(
+        self, wrapper_class: type[gymnasium.Wrapper[Any, Any, Any, Any]], indices: Any = None
+    ) -> list[bool]:
         """Whether episodes are watched as by this wrapper: they are as by a `Monitor`."""
         return [issubclass(wrapper_class, Monitor) for _ in self._get_indices(indices)]
