@@ -9,6 +9,9 @@ import numpy as np
 from rl_transfer.errors import EnvironmentFailedError
 
 
+_LONGEST = 500
+
+
 class Meter:
     """Counts environment steps, over all environments that share it."""
 
@@ -58,14 +61,14 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
         return observation, reward, terminated, truncated, info
 
 
-def reset_failed(error: Exception) -> EnvironmentFailedError:
+def reset_failed(error: BaseException) -> EnvironmentFailedError:
     """What to raise where a reset raised."""
-    return EnvironmentFailedError(f"reset raised {type(error).__name__}: {error}")
+    return EnvironmentFailedError(f"reset raised {type(error).__name__}: {_line(error)}")
 
 
-def step_failed(steps: int, error: Exception) -> EnvironmentFailedError:
+def step_failed(steps: int, error: BaseException) -> EnvironmentFailedError:
     """What to raise where a step raised, after so many steps."""
-    return EnvironmentFailedError(f"step {steps} raised {type(error).__name__}: {error}")
+    return EnvironmentFailedError(f"step {steps} raised {type(error).__name__}: {_line(error)}")
 
 
 def refuse_unusable(steps: int, observation: Any, reward: SupportsFloat) -> None:
@@ -79,12 +82,17 @@ def refuse_unusable(steps: int, observation: Any, reward: SupportsFloat) -> None
     Raises:
         EnvironmentFailedError: If something is not finite.
     """
-    if not _is_finite(reward):
-        raise EnvironmentFailedError(f"step {steps} gave the reward {reward}")
+    if np.asarray(reward).size != 1 or not _is_finite(reward):
+        raise EnvironmentFailedError(f"step {steps} gave the reward {_line(reward)}, which is no finite number")
     if not _is_finite(observation):
         raise EnvironmentFailedError(
-            f"step {steps} gave an observation that is not made of finite numbers: {observation}"
+            f"step {steps} gave an observation that is not made of finite numbers: {_line(observation)}"
         )
+
+
+def _line(value: object) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
 def _is_finite(value: Any) -> bool:
