@@ -16,7 +16,7 @@ EPISODES = 1000
 def main(pair: str) -> None:
     """Print the anchors of a pair."""
     anchors = measure_anchors(load_study(pair).pairs[0].config.target, EPISODES)
-    print(f"random: {anchors.random:.1f}, worst: {anchors.worst:.1f}  ({EPISODES} episodes each)")
+    print(f"random: {anchors.random:.4g}, worst: {anchors.worst:.4g}  ({EPISODES} episodes each)")
 
 
 if __name__ == "__main__":

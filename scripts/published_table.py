@@ -345,7 +345,7 @@ def ratio_interval(scratch_N: ArrayLike, transfer_M: ArrayLike, level: float = 0
 
     A ratio R of the means says that the transfer runs, each multiplied with 1 - R, have the mean of the scratch runs.
     R is kept where `rl_transfer.stats.p_value` of these two groups is above the level (the larger of Welch's and the
-    permutation test's p-value); the interval is the hull of what is kept. Areas must be positive.
+    permutation test's p-value); the interval is the hull of what is kept. Areas must be positive, so R is below 1.
 
     Source: Fieller (1954), "Some problems in interval estimation", JRSS B 16.
 
@@ -355,24 +355,27 @@ def ratio_interval(scratch_N: ArrayLike, transfer_M: ArrayLike, level: float = 0
         level: Two-sided error level in (0, 1).
     """
     scratch, arm = np.asarray(scratch_N, dtype=np.float64), np.asarray(transfer_M, dtype=np.float64)
-    centre = area_ratio(scratch, arm)
+    centre = scratch.mean() / arm.mean()
 
-    def kept(ratio: float) -> bool:
-        return p_value(scratch, (1.0 - ratio) * arm) > level
+    def kept(factor: float) -> bool:
+        return p_value(scratch, factor * arm) > level
 
-    def end(rejected: float) -> float:
-        # From outside in: the first that is kept bounds the hull, in steps of a fiftieth; then halve the gap.
-        grid = np.linspace(rejected, centre, max(2, round(abs(centre - rejected) / 0.02)))
-        inner = next(index for index, ratio in enumerate(grid) if index == len(grid) - 1 or kept(float(ratio)))
-        if inner == 0:
-            return float(np.copysign(np.inf, rejected - centre))
-        outside, inside = float(grid[inner - 1]), float(grid[inner])
+    def end(outermost: float) -> float | None:
+        # From outside in by tenths: the first factor that is kept is inside the hull; then halve the gap before it.
+        outside = outermost
+        for inside in np.geomspace(outermost, centre, 42):
+            if kept(float(inside)):
+                break
+            outside = float(inside)
+        if outside == outermost == inside:
+            return None
         while abs(inside - outside) > 1e-4:
             middle = (inside + outside) / 2
             outside, inside = (outside, middle) if kept(middle) else (middle, inside)
-        return inside
+        return 1.0 - float(inside)
 
-    return Interval(end(min(-1.0, centre - 1.0)), end(1.0 - 1e-3))
+    low, high = end(50.0 * centre), end(centre / 50.0)
+    return Interval(-np.inf if low is None else low, 1.0 if high is None else high)
 
 
 def spread_of_five(scratch_N: Floats, transfer_N: Floats) -> Interval:
