@@ -5,6 +5,7 @@ The public Python API; each name is imported when it is first used:
 - ``import_source``: make a source of an agent that someone else trained.
 - ``export_actor``: write a finished run's actor as one file to deploy.
 - ``train_sources``: train a study's sources alone.
+- ``tune_study``: hyperparameters for scratch and arms, equally many trials of each.
 - ``run_study``: train sources, arms and controls, and judge them.
 - ``warm_start``: start one's own Stable-Baselines3 model from another.
 - ``judge``: the verdict on two arrays of scores (in ``rl_transfer.analysis``).
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rl_transfer.api import import_source as import_source
     from rl_transfer.api import run_study as run_study
     from rl_transfer.api import train_sources as train_sources
+    from rl_transfer.api import tune_study as tune_study
     from rl_transfer.warm_starting import warm_start as warm_start
 
 __version__ = "0.1.0"
@@ -29,9 +31,10 @@ _PUBLIC = {
     "judge": "rl_transfer.analysis",
     "run_study": "rl_transfer.api",
     "train_sources": "rl_transfer.api",
+    "tune_study": "rl_transfer.api",
     "warm_start": "rl_transfer.warm_starting",
 }
-__all__ = ["export_actor", "import_source", "judge", "run_study", "train_sources", "warm_start"]
+__all__ = ["export_actor", "import_source", "judge", "run_study", "train_sources", "tune_study", "warm_start"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,8 +2,8 @@
 
 from rl_transfer.analysis.comparisons import Comparison, compare
 from rl_transfer.analysis.judge import judge, judge_family
-from rl_transfer.analysis.load import PairData, RunData, SourceData, StudyData, load_study
-from rl_transfer.analysis.manifest import Manifest
+from rl_transfer.analysis.load import PairData, RunData, SourceData, StudyData, load_pair, load_study
+from rl_transfer.analysis.manifest import Manifest, PairEntry
 from rl_transfer.analysis.verdict import Verdict
 from rl_transfer.analysis.words import plain_words, words_by_arm
 from rl_transfer.analysis.write import StudyResults, write_results
@@ -12,6 +12,7 @@ __all__ = [
     "Comparison",
     "Manifest",
     "PairData",
+    "PairEntry",
     "RunData",
     "SourceData",
     "StudyData",
@@ -20,6 +21,7 @@ __all__ = [
     "compare",
     "judge",
     "judge_family",
+    "load_pair",
     "load_study",
     "plain_words",
     "words_by_arm",

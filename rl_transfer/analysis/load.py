@@ -122,7 +122,7 @@ def load_study(store: Path, name: str) -> StudyData:
         raise RLTransferError(f"{name!r} is no name of a study")
     place = Store(store)
     manifest = read_manifest(place.study(name) / "study.json")
-    return StudyData(manifest, tuple(_load_pair(place, pair, entry) for pair, entry in manifest.pairs.items()))
+    return StudyData(manifest, tuple(load_pair(place, pair, entry) for pair, entry in manifest.pairs.items()))
 
 
 class _Status(BaseModel):
@@ -137,7 +137,17 @@ class _Status(BaseModel):
         return self.outcome != "completed"
 
 
-def _load_pair(store: Store, name: str, pair: PairEntry) -> PairData:
+def load_pair(store: Store, name: str, pair: PairEntry) -> PairData:
+    """Read the runs of one pair.
+
+    Args:
+        store: Where they lie.
+        name: Name of the pair.
+        pair: How its runs were measured, and which there are.
+
+    Raises:
+        RLTransferError: If a file is missing, damaged or contradicts the entry; the text names it.
+    """
     runs, sources, missing = [], [], []
     for entry in pair.runs:
         folder = store.root / entry.path

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Va
 
 from rl_transfer.errors import RLTransferError
 from rl_transfer.store import read_json
-from rl_transfer.study import ScoreConfig
+from rl_transfer.study import ScoreConfig, TuningConfig
 
 FORMAT = 1
 BASELINE = "scratch"
@@ -29,11 +29,18 @@ StorePath = Annotated[str, AfterValidator(_inside_the_store)]
 
 
 class ArmEntry(_Frozen):
-    """One transfer arm: its methods, and which controls run beside it."""
+    """One transfer arm: its methods, which controls run beside it, and hyperparameters of its own."""
 
     methods: tuple[JsonValue, ...] = ()
     placebo: bool = True
     sham: bool = False
+    learner: dict[str, JsonValue] = {}
+
+
+class ScratchEntry(_Frozen):
+    """Training from scratch: hyperparameters of its own, where it has any."""
+
+    learner: dict[str, JsonValue] = {}
 
 
 class RunEntry(_Frozen):
@@ -73,6 +80,7 @@ class PairEntry(_Frozen):
     grid: tuple[int, ...] = Field(min_length=2)
     episodes: int = Field(ge=1)
     arms: dict[str, ArmEntry]
+    scratch: ScratchEntry = ScratchEntry()
     runs: tuple[RunEntry, ...]
     rung: RungEntry | None = None
     cell: CellEntry | None = None
@@ -111,6 +119,7 @@ class Manifest(_Frozen):
     baseline_seeds: int
     command: str
     versions: dict[str, JsonValue]
+    tuning: TuningConfig | None = None
     pairs: dict[str, PairEntry]
 
 

@@ -17,11 +17,11 @@ from rl_transfer.execute import (
     minutes_left,
     steps_per_second,
 )
+from rl_transfer.execute.examine_task import Finding, Outcome
 from rl_transfer.report import tensorboard_command, verdict_table
 from rl_transfer.report.places import from_here
 from rl_transfer.stats import smallest_reachable_p
 from rl_transfer.store import Store
-from rl_transfer.tasks.examine import Finding, Outcome
 
 
 def show_outcome(outcome: StudyOutcome, store: Path) -> int:

@@ -65,8 +65,9 @@ def _show(file: Path, found: "TuningConfig") -> int:
     from rich.text import Text
 
     from rl_transfer.report.places import from_here
+    from rl_transfer.report.wording import count
 
-    table = Table(title=f"Mean score over the budget, {len(found.seeds)} seeds", title_justify="left")
+    table = Table(title=f"Mean score over the budget, {count(len(found.seeds), 'seed')}", title_justify="left")
     table.add_column("arm", overflow="fold")
     for column in ("trials", "defaults", "best", "in trial"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -79,7 +80,7 @@ def _show(file: Path, found: "TuningConfig") -> int:
     console.print(table)
     failed = sum(arm.failed_runs for arm in found.arms.values())
     if failed:
-        console.print(f"{failed} runs failed and counted with the worst score")
+        console.print(f"{count(failed, 'failed run')} counted with the worst score")
     where = from_here(file.absolute())
     console.print(f"rl-transfer run {where}", markup=False, highlight=False, soft_wrap=True)
     return 0

@@ -9,6 +9,8 @@ from rl_transfer.execute.manifest import refuse_other_study, write_manifest
 from rl_transfer.execute.new_pair import NewPair, write_pair
 from rl_transfer.execute.plan import Plan, PlannedRun, plan_study
 from rl_transfer.execute.sources import StoredSource, find_source, stored_sources
+from rl_transfer.execute.tuned_study import tuned_file, write_tuned
+from rl_transfer.execute.tuning import refuse_untunable, tune
 
 __all__ = [
     "Examination",
@@ -29,8 +31,12 @@ __all__ = [
     "minutes_left",
     "plan_study",
     "refuse_other_study",
+    "refuse_untunable",
     "steps_per_second",
     "stored_sources",
+    "tune",
+    "tuned_file",
     "write_manifest",
     "write_pair",
+    "write_tuned",
 ]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from math import lcm
 
 from rl_transfer.errors import ConfigError
@@ -16,6 +17,7 @@ from rl_transfer.learner import (
 from rl_transfer.methods import Method, build_methods, method_class, resolve_methods
 from rl_transfer.stats import smallest_reachable_p
 from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named, StudyConfig, TaskConfig
+from rl_transfer.study.draft import Draft
 from rl_transfer.tasks import SpaceMapping, TaskFacts, inspect_task, map_spaces
 
 _MOST_SEEDS = 1000
@@ -75,13 +77,14 @@ def check_tasks(pair: LoadedPair, source_learner: LearnerConfig) -> tuple[TaskFa
         ConfigError: Names the task and the key.
     """
     facts, config = {}, pair.config
-    for name, task, learner in (
-        ("source", config.source, source_learner),
-        ("target", config.target, config.learner),
+    for name, task, learners in (
+        ("source", config.source, [source_learner]),
+        ("target", config.target, target_learners(pair)),
     ):
         try:
             facts[name] = inspect_task(task)
-            refuse_unsuitable_spaces(learner, facts[name].observation_space, facts[name].action_space)
+            for learner in learners:
+                refuse_unsuitable_spaces(learner, facts[name].observation_space, facts[name].action_space)
         except ConfigError as error:
             raise pair.draft.under(error, name) from error
     try:
@@ -100,8 +103,9 @@ def check_methods(study: LoadedStudy, pair: LoadedPair, mapping: SpaceMapping) -
     Raises:
         ConfigError: Names the arm, the method and the setting.
     """
-    resolved, learner = {}, pair.config.learner
+    resolved = {}
     for name, arm in study.config.arms.items():
+        learner = pair.learner(name)
         try:
             resolved[name] = resolve_methods(arm.methods, learner.algorithm)
             _refuse_idle_settings(learner, mapping, pair.config.budget.target, arm.methods)
@@ -151,10 +155,11 @@ def check_source_agent(study: LoadedStudy, pair: LoadedPair, agent: StoredSource
     Raises:
         ConfigError: Names the key to change.
     """
-    if agent.spec.learner.normalize.observation and not pair.config.learner.normalize.observation:
-        what = f"the source agent {agent.name} saw normalised observations, the target's learner would not"
-        raise pair.draft.error(("learner", "normalize"), f"{what}: set learner.normalize: true")
     for name, arm in study.config.arms.items():
+        if agent.spec.learner.normalize.observation and not pair.learner(name).normalize.observation:
+            what = f"the source agent {agent.name} saw normalised observations, the target's learner would not"
+            draft, key = _learner_place(study, pair, name)
+            raise draft.error((*key, "normalize"), f"{what}: set learner.normalize: true")
         if arm.sham:
             what = f"{agent.name} is trained already, its training can't be repeated with shuffled rewards"
             raise study.draft.error(("arms", name, "sham"), f"{what}: set sham: false")
@@ -192,12 +197,37 @@ def refuse_empty_controls(study: LoadedStudy) -> None:
                 raise study.draft.error(("arms", name, control), f"{what}: set {control}: false")
 
 
-def _trained(pair: LoadedPair) -> Iterator[tuple[str, int, LearnerConfig]]:
-    """The tasks on which something is trained, the budgets and the learners."""
+def target_learners(pair: LoadedPair) -> list[LearnerConfig]:
+    """The pair's learner, then those of arms that have their own."""
+    return [pair.config.learner, *pair.learners.values()]
+
+
+def _learner_place(study: LoadedStudy, pair: LoadedPair, arm: str) -> tuple[Draft, tuple[str, ...]]:
+    """The file and the key that an arm's hyperparameters come from."""
+    if arm not in pair.learners:
+        return pair.draft, ("learner",)
+    return study.draft, (arm, "learner") if arm == "scratch" else ("arms", arm, "learner")
+
+
+@dataclass(frozen=True)
+class _Training:
+    """Something that is trained: on which task, how long, by what, and where that stands."""
+
+    task: str
+    budget: int
+    learner: LearnerConfig
+    draft: Draft
+    key: tuple[str, ...]
+
+
+def _trained(study: LoadedStudy, pair: LoadedPair) -> Iterator[_Training]:
     config = pair.config
     if config.source_agent is None and config.budget.source is not None:
-        yield "source", config.budget.source, config.source_learner or config.learner
-    yield "target", config.budget.target, config.learner
+        key = "learner" if config.source_learner is None else "source_learner"
+        yield _Training("source", config.budget.source, config.source_learner or config.learner, pair.draft, (key,))
+    yield _Training("target", config.budget.target, config.learner, pair.draft, ("learner",))
+    for arm, learner in pair.learners.items():
+        yield _Training("target", config.budget.target, learner, *_learner_place(study, pair, arm))
 
 
 def check_budget(study: LoadedStudy, pair: LoadedPair, segment_floor: int) -> list[str]:
@@ -216,31 +246,32 @@ def check_budget(study: LoadedStudy, pair: LoadedPair, segment_floor: int) -> li
     """
     config, error_at = pair.config, pair.draft.error
     notes = _segment_notes(study, pair, segment_floor)
-    for name, budget, learner in _trained(pair):
-        rollout, key = learner.rollout_steps, "learner" if learner is config.learner else "source_learner"
+    for one in _trained(study, pair):
+        rollout, budget = one.learner.rollout_steps, one.budget
         if budget % rollout:
             lower, upper = budget // rollout * rollout, -(-budget // rollout) * rollout
             nearest = f"{lower} or {upper}" if lower else f"{upper}"
-            message = f"{budget} steps are no multiple of the learner's rollout of {rollout}: take {nearest}"
-            raise error_at(("budget", name), message)
+            whose = "the learner's" if one.draft is pair.draft else ".".join(one.key) + "'s"
+            message = f"{budget} steps are no multiple of {whose} rollout of {rollout}: take {nearest}"
+            raise error_at(("budget", one.task), message)
         if budget < config.evaluation.points - 1:
             raise error_at(("evaluation", "points"), f"{config.evaluation.points} points don't fit into {budget} steps")
         try:
-            refuse_idle_learning(learner, budget)
+            refuse_idle_learning(one.learner, budget)
         except ConfigError as error:
-            raise pair.draft.under(error, key) from error
+            raise one.draft.under(error, *one.key) from error
         try:
-            refuse_random_evaluation(learner, config.evaluation)
+            refuse_random_evaluation(one.learner, config.evaluation)
         except ConfigError as error:
             raise pair.draft.under(error, "evaluation") from error
-    return [*notes, *_grid_notes(pair)]
+    return [*notes, *_grid_notes(study, pair)]
 
 
 def _segment_notes(study: LoadedStudy, pair: LoadedPair, floor: int) -> list[str]:
     steps = study.config.segment_steps
     if steps is None:
         return []
-    rollout = lcm(*(learner.rollout_steps for _, _, learner in _trained(pair)))
+    rollout = lcm(*(one.learner.rollout_steps for one in _trained(study, pair)))
     if steps % rollout:
         message = f"must be a multiple of the learner's rollout of {rollout}: take {-(-steps // rollout) * rollout}"
         raise study.draft.error(("segment_steps",), message)
@@ -249,18 +280,18 @@ def _segment_notes(study: LoadedStudy, pair: LoadedPair, floor: int) -> list[str
     return []
 
 
-def _grid_notes(pair: LoadedPair) -> list[str]:
+def _grid_notes(study: LoadedStudy, pair: LoadedPair) -> list[str]:
     """Points between updates are allowed; says which numbers of points would avoid them."""
     notes = []
     intervals = pair.config.evaluation.points - 1
-    for name, budget, learner in _trained(pair):
-        rollout = learner.rollout_steps
-        rollouts = budget // rollout
+    for one in _trained(study, pair):
+        rollout = one.learner.rollout_steps
+        rollouts = one.budget // rollout
         if rollouts % intervals:
             divisors = [n for n in range(1, rollouts + 1) if rollouts % n == 0]
             nearest = min(divisors, key=lambda n: abs(n - intervals)) + 1
             notes.append(
-                f"{pair.name}: {intervals + 1} points over {budget} {name} steps fall between updates (every {rollout} "
-                f"steps); each shows the policy of the last update before it. {nearest} points would not"
+                f"{pair.name}: {intervals + 1} points over {one.budget} {one.task} steps fall between updates (every "
+                f"{rollout} steps); each shows the policy of the last update before it. {nearest} points would not"
             )
     return notes

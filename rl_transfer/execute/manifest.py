@@ -72,13 +72,15 @@ def write_manifest(plan: Plan, store: Store, folders: Mapping[str, Path], comman
             **_identity(plan),
             "command": shlex.join(command),
             "versions": next(run for run in plan.runs if run.arm == "scratch").spec.versions,
-            "pairs": {pair.name: _pair(plan, pair, store, folders) for pair in plan.study.pairs},
+            **({} if config.tuning is None else {"tuning": config.tuning.model_dump(mode="json")}),
+            "pairs": {pair.name: pair_entry(plan, pair, store, folders) for pair in plan.study.pairs},
         },
     )
     return path
 
 
-def _pair(plan: Plan, pair: LoadedPair, store: Store, folders: Mapping[str, Path]) -> dict[str, Any]:
+def pair_entry(plan: Plan, pair: LoadedPair, store: Store, folders: Mapping[str, Path]) -> dict[str, Any]:
+    """What reports and verdicts need of one pair of a plan."""
     runs = [run for run in plan.runs if run.pair == pair.name]
     target = next(run for run in runs if run.arm == "scratch").spec
     config = pair.config
@@ -96,6 +98,7 @@ def _pair(plan: Plan, pair: LoadedPair, store: Store, folders: Mapping[str, Path
         "target_steps": config.budget.target,
         "grid": list(target.grid),
         "episodes": target.episodes,
+        "scratch": plan.study.config.scratch.model_dump(mode="json"),
         "arms": {name: arm.model_dump(mode="json") for name, arm in plan.study.config.arms.items()},
         "runs": [_run(run, store, folders) for run in runs],
     }

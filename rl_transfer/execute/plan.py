@@ -12,6 +12,7 @@ from rl_transfer.execute.check import (
     check_tasks,
     needs_source,
     refuse_empty_controls,
+    target_learners,
 )
 from rl_transfer.execute.identity import code_digest, library_versions
 from rl_transfer.execute.sources import StoredSource, find_source
@@ -76,6 +77,19 @@ def plan_study(study: LoadedStudy, store: Store) -> Plan:
         ConfigError: If the study can't be carried out or could not decide anything.
     """
     check_study(study)
+    return plan_runs(study, store)
+
+
+def plan_runs(study: LoadedStudy, store: Store) -> Plan:
+    """List a study's runs, whether or not their number could decide anything.
+
+    Args:
+        study: The study.
+        store: Where the source agents lie that its pairs name.
+
+    Raises:
+        ConfigError: If the study can't be carried out.
+    """
     runs: list[PlannedRun] = []
     notes: list[str] = []
     for pair in study.pairs:
@@ -85,7 +99,7 @@ def plan_study(study: LoadedStudy, store: Store) -> Plan:
         refuse_empty_controls(study)
         if agent is not None:
             notes += check_source_agent(study, pair, agent)
-        notes += check_budget(study, pair, segment_steps(pair.config.learner, target))
+        notes += check_budget(study, pair, max(segment_steps(learner, target) for learner in target_learners(pair)))
         planned = list(_PairPlanner(study.config, pair, methods, source, target, agent).runs())
         _rehearse(study, pair, planned, agent)
         runs += planned
@@ -95,12 +109,11 @@ def plan_study(study: LoadedStudy, store: Store) -> Plan:
 
 def _rehearse(study: LoadedStudy, pair: LoadedPair, runs: Sequence[PlannedRun], agent: StoredSource | None) -> None:
     """Try each arm's transfer where something might not fit: where source and target differ in more than the task."""
-    if pair.config.mapping is None and pair.config.source_learner is None and agent is None:
-        return
+    alike = pair.config.mapping is None and pair.config.source_learner is None and agent is None
     sources = {run.key: run.spec for run in runs if run.spec.role == "source"}
     for name in study.config.arms:
         spec = next(run.spec for run in runs if run.arm == name)
-        if spec.source is None:
+        if spec.source is None or (alike and name not in pair.learners):
             continue
         try:
             rehearse(spec, sources[spec.source.key], None if agent is None else agent.folder)
@@ -138,6 +151,7 @@ class _PairPlanner:
         agent: StoredSource | None,
     ) -> None:
         self.study, self.name, self.pair, self.methods = study, pair.name, pair.config, methods
+        self.learner = pair.learner
         self.source, self.target, self.agent = source, target, agent
 
     def runs(self) -> Iterator[PlannedRun]:
@@ -148,16 +162,15 @@ class _PairPlanner:
         yield from sources
         shams = []
         if any(arm.sham for arm in self.study.arms.values()):
-            shams = [self._planned("source.sham", self._spec("source", seed, sham=True)) for seed in seeds]
+            shams = [self._planned("source.sham", seed, sham=True) for seed in seeds]
             yield from shams
         source_keys = self._keys(seeds, sources)
         for seed in range(first, first + (self.study.baseline_seeds or self.study.seeds)):
-            yield self._planned("scratch", self._spec("target", seed))
+            yield self._planned("scratch", seed)
         for name, arm in self.study.arms.items():
             methods = self.methods[name]
             if not needs_source(methods):
-                for seed in seeds:
-                    yield self._planned(name, self._spec("target", seed, methods=methods))
+                yield from (self._planned(name, seed, methods=methods) for seed in seeds)
                 continue
             yield from self._arm(name, methods, source_keys)
             if arm.placebo:
@@ -171,7 +184,7 @@ class _PairPlanner:
             return []
         if self.agent is not None:
             return [PlannedRun(self.name, "source", self.agent.spec.seed, self.agent.spec, self.agent.key)]
-        return [self._planned("source", self._spec("source", seed)) for seed in seeds]
+        return [self._planned("source", seed) for seed in seeds]
 
     def _keys(self, seeds: Sequence[int], sources: list[PlannedRun]) -> dict[int, str]:
         """By seed the key of its source."""
@@ -183,27 +196,23 @@ class _PairPlanner:
         self, name: str, methods: tuple[Named, ...], source_keys: Mapping[int, str], *, scrambled: bool = False
     ) -> Iterator[PlannedRun]:
         for seed, key in source_keys.items():
-            source = SourceSpec(key=key, scrambled=scrambled)
-            yield self._planned(name, self._spec("target", seed, methods=methods, source=source))
+            yield self._planned(name, seed, methods=methods, source=SourceSpec(key=key, scrambled=scrambled))
 
-    def _planned(self, arm: str, spec: RunSpec) -> PlannedRun:
-        return PlannedRun(self.name, arm, spec.seed, spec, run_key(spec))
-
-    def _spec(
+    def _planned(
         self,
-        role: str,
+        arm: str,
         seed: int,
         *,
         methods: tuple[Named, ...] = (),
         source: SourceSpec | None = None,
         sham: bool = False,
-    ) -> RunSpec:
-        is_source = role == "source"
+    ) -> PlannedRun:
+        is_source = arm.partition(".")[0] == "source"
         task, facts = (self.pair.source, self.source) if is_source else (self.pair.target, self.target)
-        learner = _source_learner(self.pair, None) if is_source else self.pair.learner
+        learner = _source_learner(self.pair, None) if is_source else self.learner(arm)
         budget = self.pair.budget.source if is_source else self.pair.budget.target
         assert budget is not None
-        return RunSpec(
+        spec = RunSpec(
             role="source" if is_source else "target",
             task=task,
             task_digest=facts.digest,
@@ -221,6 +230,7 @@ class _PairPlanner:
             code=code_digest(method.name for method in methods),
             versions=library_versions(learner) | facts.distributions,
         )
+        return PlannedRun(self.name, arm, seed, spec, run_key(spec))
 
 
 def evaluation_grid(pair: PairConfig, budget: int) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from rl_transfer.analysis import Comparison, PairData, StudyResults
+from rl_transfer.analysis import Comparison, Manifest, PairData, StudyResults
 from rl_transfer.report import sheets
 from rl_transfer.report.figures import curves, forest
 from rl_transfer.report.maps import ladder_figures, matrix_figures
@@ -78,6 +78,22 @@ def _study(results: StudyResults) -> dict[str, Any]:
         "sources_missed": list(sheets.sources_missed(data)),
         "failures": sheets.failures_sheet(data),
         "total_cost": sheets.total_cost(data),
+        "own_learners": any(
+            pair.entry.scratch.learner or any(arm.learner for arm in pair.entry.arms.values()) for pair in data.pairs
+        ),
+        **_tuning(data.manifest),
+    }
+
+
+def _tuning(manifest: Manifest) -> dict[str, Any]:
+    """How hyperparameters were tuned, where they were."""
+    if manifest.tuning is None:
+        return {"tuning": None}
+    arms = dict.fromkeys(name for pair in manifest.pairs.values() for name in pair.arms)
+    return {
+        "tuning": manifest.tuning,
+        "tuned": sheets.tuning_sheet(manifest.tuning, arms),
+        "tuning_space": sheets.space_sheet(manifest.tuning),
     }
 
 

@@ -13,6 +13,7 @@ from rl_transfer.analysis import Comparison, PairData, SourceData, StudyData
 from rl_transfer.errors import RLTransferError
 from rl_transfer.report.wording import contrast, duration
 from rl_transfer.stats import asymptotic_score, jumpstart, mean_score, restricted_mean_time
+from rl_transfer.study import ChoicesConfig, RangeConfig, TuningConfig
 
 _COST_TITLES = {
     "target_steps": "training steps",
@@ -190,9 +191,60 @@ def settings_sheet(pair: PairData, written: Mapping[str, Any]) -> Sheet:
         ["evaluation", f"{entry.episodes} episodes at each of {len(entry.grid)} points, step 0 included"],
         ["score", f"0 at return {anchors.random:g}, 1 at {anchors.reference:g}, floored at {anchors.worst:g}"],
         ["threshold", f"score {entry.threshold_score:g}; source: return {entry.source_threshold_return:g}"],
-        *([f"arm {name}", ", ".join(_compact(method) for method in arm.methods)] for name, arm in entry.arms.items()),
+        *(
+            [f"arm {name}", ", ".join(map(_compact, arm.methods)) + _own(arm.learner)]
+            for name, arm in entry.arms.items()
+        ),
     ]
+    if entry.scratch.learner:
+        rows.append(["scratch", _own(entry.scratch.learner).removeprefix("; ")])
     return Sheet(["setting", "value"], rows, words=2)
+
+
+def _own(learner: Mapping[str, Any]) -> str:
+    return f"; its own learner: {_compact(learner)}" if learner else ""
+
+
+def tuning_sheet(tuning: TuningConfig, arms: Iterable[str]) -> Sheet:
+    """What tuning found for scratch and for each arm.
+
+    Args:
+        tuning: The record.
+        arms: The arms of the study.
+    """
+    rows = [_tuned(tuning, name) for name in ("scratch", *arms)]
+    columns = [
+        "arm",
+        "hyperparameters found",
+        "trials",
+        "score of the defaults",
+        "best score",
+        "in trial",
+        "failed runs",
+    ]
+    return Sheet(columns, rows, words=2)
+
+
+def _tuned(tuning: TuningConfig, name: str) -> list[str]:
+    found = tuning.arms.get(name)
+    if found is None:
+        return [name, "not tuned", "0", "-", "-", "-", "-"]
+    scores = [f"{score:.3f}" for score in (found.default_score, found.best_score)]
+    learner = _compact(found.learner) if found.learner else "the defaults"
+    return [name, learner, str(tuning.trials), *scores, str(found.best_trial), str(found.failed_runs)]
+
+
+def space_sheet(tuning: TuningConfig) -> Sheet:
+    """Where hyperparameters were looked for."""
+    return Sheet(
+        ["hyperparameter", "looked for in"], [[name, _where(one)] for name, one in tuning.space.items()], words=2
+    )
+
+
+def _where(dimension: RangeConfig | ChoicesConfig) -> str:
+    if isinstance(dimension, ChoicesConfig):
+        return ", ".join(map(_compact, dimension.choices))
+    return f"{dimension.low:g} to {dimension.high:g}{', by its logarithm' if dimension.log else ''}"
 
 
 _WRITTEN = {

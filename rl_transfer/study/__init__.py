@@ -7,6 +7,7 @@ from rl_transfer.study.config import (
     EvaluationConfig,
     PairConfig,
     ScoreConfig,
+    ScratchConfig,
     StudyConfig,
     TaskConfig,
 )
@@ -46,15 +47,18 @@ from rl_transfer.study.load import (
 from rl_transfer.study.mapping import ChannelsConfig, Entries, EntryConfig, KeyConfig, MappingConfig, ObservationConfig
 from rl_transfer.study.shipped import looks_like_path, shipped_names
 from rl_transfer.study.spec import ImportedFile, RunSpec, SourceSpec
+from rl_transfer.study.tuning import FIRST_TUNING_SEED, ChoicesConfig, RangeConfig, TunedConfig, TuningConfig
 
 __all__ = [
     "ALGORITHMS",
+    "FIRST_TUNING_SEED",
     "LEARNERS",
     "OFF_POLICY",
     "ArmConfig",
     "BudgetConfig",
     "Cell",
     "ChannelsConfig",
+    "ChoicesConfig",
     "DQNConfig",
     "Entries",
     "EntryConfig",
@@ -76,14 +80,18 @@ __all__ = [
     "ObservationConfig",
     "PPOConfig",
     "PairConfig",
+    "RangeConfig",
     "ResNetConfig",
     "RunSpec",
     "Rung",
     "ScoreConfig",
+    "ScratchConfig",
     "SmallCNNConfig",
     "SourceSpec",
     "StudyConfig",
     "TaskConfig",
+    "TunedConfig",
+    "TuningConfig",
     "channels_first",
     "checked_name",
     "choose_architectures",

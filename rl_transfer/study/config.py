@@ -20,6 +20,7 @@ from pydantic_core import PydanticCustomError
 from rl_transfer.study.base import Frozen, Many, Named, Text, safe_name
 from rl_transfer.study.learners import LearnerConfig
 from rl_transfer.study.mapping import MappingConfig
+from rl_transfer.study.tuning import FIRST_TUNING_SEED, TuningConfig
 
 
 def _arm_name(name: str) -> str:
@@ -140,12 +141,28 @@ class LadderConfig(Frozen):
         return rungs
 
 
+class ScratchConfig(Frozen):
+    """Training from scratch, which every arm is compared with.
+
+    Attributes:
+        learner: Hyperparameters laid over the pair's learner, for these runs alone.
+    """
+
+    learner: dict[str, JsonValue] = Field(default={})
+
+
 class ArmConfig(Frozen):
-    """A named list of methods, run also on scrambled knowledge (placebo) and on a sham source if asked."""
+    """A named list of methods, run also on scrambled knowledge (placebo) and on a sham source if asked.
+
+    Attributes:
+        learner: Hyperparameters laid over the pair's learner, for this arm, its placebo and its sham; sources keep the
+            pair's.
+    """
 
     methods: Annotated[Many[Named], Field(min_length=1)]
     placebo: bool = True
     sham: bool = False
+    learner: dict[str, JsonValue] = Field(default={})
 
 
 class StudyConfig(Frozen):
@@ -158,6 +175,7 @@ class StudyConfig(Frozen):
         pairs: Shipped names or paths.
         ladders: Pairs in variants of graded distance.
         matrix: Pairs by a short name; the target of each becomes the source of every other.
+        tuning: How the hyperparameters of scratch and the arms were tuned, where they were.
     """
 
     description: str = ""
@@ -165,6 +183,7 @@ class StudyConfig(Frozen):
     ladders: Many[LadderConfig] = ()
     matrix: dict[ArmName, Text] = Field(default={})
     arms: Annotated[dict[ArmName, ArmConfig], Field(min_length=1)]
+    scratch: ScratchConfig = ScratchConfig()
     seeds: Annotated[int, Field(ge=2)] = 6
     first_seed: NonNegativeInt = 0
     baseline_seeds: PositiveInt | None = None
@@ -176,6 +195,24 @@ class StudyConfig(Frozen):
     budget: dict[str, JsonValue] = Field(default={})
     evaluation: dict[str, JsonValue] = Field(default={})
     score: dict[str, JsonValue] = Field(default={})
+    tuning: TuningConfig | None = None
+
+    @model_validator(mode="after")
+    def _leaves_tuning_its_seeds(self) -> Self:
+        last = self.first_seed + max(self.seeds, self.baseline_seeds or 0) - 1
+        if last >= FIRST_TUNING_SEED:
+            text = "first_seed: seeds from {first} on are for tuning, no verdict may use them; the last here is {last}"
+            raise PydanticCustomError("tuning", text, {"first": FIRST_TUNING_SEED, "last": last})
+        return self
+
+    @model_validator(mode="after")
+    def _has_what_was_tuned(self) -> Self:
+        learners = {"scratch": self.scratch.learner, **{name: arm.learner for name, arm in self.arms.items()}}
+        for name, found in {} if self.tuning is None else self.tuning.arms.items():
+            if name in learners and found.learner != learners[name]:
+                text = "the learner of {name} is not the one that tuning found: restore it, or remove tuning"
+                raise PydanticCustomError("tuning", text, {"name": name})
+        return self
 
     @model_validator(mode="after")
     def _has_pairs(self) -> Self:

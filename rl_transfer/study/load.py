@@ -1,7 +1,7 @@
 """Files to validated studies: names are found, overrides laid over, every error says file, line and key."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,17 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
 from rl_transfer.errors import ConfigError
-from rl_transfer.study.base import safe_name
-from rl_transfer.study.config import LadderConfig, PairConfig, StudyConfig, TaskConfig
+from rl_transfer.study.base import Frozen, safe_name
+from rl_transfer.study.config import ArmConfig, LadderConfig, PairConfig, ScratchConfig, StudyConfig, TaskConfig
 from rl_transfer.study.draft import Draft, Place
 from rl_transfer.study.features import FeaturesConfig
+from rl_transfer.study.learners import LearnerConfig
 from rl_transfer.study.shipped import find_file
 from rl_transfer.study.yaml_file import KeyPath, dotted, parse_yaml, read_yaml, shown
 
 Overrides = dict[str, Any]
 _LAID_OVER_PAIRS = ("learner", "budget", "evaluation", "score")
+_SHARED_BY_ARMS = ("algorithm", "n_envs")
 _SET = Place("--set")
 
 
@@ -46,6 +48,12 @@ class LoadedPair:
     draft: Draft = field(repr=False, compare=False)
     config: PairConfig
     place: Rung | Cell | None = None
+    learners: dict[str, LearnerConfig] = field(default_factory=dict)
+    """The learners of arms (or scratch) that have hyperparameters of their own."""
+
+    def learner(self, arm: str) -> LearnerConfig:
+        """What trains an arm's runs on the target, those of its placebo and its sham; or ``scratch``."""
+        return self.learners.get(arm.partition(".")[0], self.config.learner)
 
 
 @dataclass(frozen=True)
@@ -119,6 +127,8 @@ def parse_task(
         if not equals or not key.isidentifier():
             what = f"write key=value, such as gravity=20.0, not {shown(text)}"
             raise ConfigError(what, file=f"--{about}-kwargs")
+        if key in raw["kwargs"]:
+            raise ConfigError(f"gives {key} twice: remove one", file=f"--{about}-kwargs")
         raw["kwargs"][key] = _yaml_text(value, f"--{about}-kwargs")
     raw["wrappers"] = [_yaml_text(text, "--wrapper") for text in wrappers]
     if max_episode_steps is not None:
@@ -156,7 +166,7 @@ def load_study(text: str, overrides: Overrides | None = None) -> LoadedStudy:
     for key, value in (overrides or {}).items():
         study.lay_over(tuple(key.split(".")), value, _SET)
     config = study.validate(StudyConfig)
-    pairs = tuple(_pairs(study, config))
+    pairs = tuple(replace(pair, learners=_own_learners(pair, config, study)) for pair in _pairs(study, config))
     for index, pair in enumerate(pairs):
         if pair.name in [earlier.name for earlier in pairs[:index]]:
             place: KeyPath = ("pairs", index) if index < len(config.pairs) else ()
@@ -224,6 +234,30 @@ def _finished(name: str, draft: Draft, study: Draft, place: Rung | Cell | None =
     config = draft.validate(PairConfig)
     _refuse_contradiction(draft, config)
     return LoadedPair(checked_name(name, draft.file), draft, config, place)
+
+
+class _Alone(Frozen):
+    learner: LearnerConfig
+
+
+def _own_learners(pair: LoadedPair, config: StudyConfig, study: Draft) -> dict[str, LearnerConfig]:
+    """What arms lay over the pair's learner; its algorithm and environments stay, so that their budgets compare."""
+    arms: dict[KeyPath, ScratchConfig | ArmConfig] = {("scratch",): config.scratch}
+    arms |= {("arms", name): arm for name, arm in config.arms.items()}
+    found, shared = {}, pair.config.learner.model_dump(mode="json", exclude_unset=True)
+    for key, arm in arms.items():
+        draft = Draft(study.file, {"learner": dict(shared)}, {})
+        for name, value in arm.learner.items():
+            place = (*key, "learner", name)
+            if name in _SHARED_BY_ARMS and value != getattr(pair.config.learner, name):
+                raise study.error(place, f"all runs of a pair have the same {name}: set it as learner.{name}")
+            draft.lay_over(("learner", name), value, study.place(place))
+        if arm.learner:
+            try:
+                found[str(key[-1])] = draft.validate(_Alone).learner
+            except ConfigError as error:
+                raise study.under(error, *map(str, key)) from error
+    return found
 
 
 def _refuse_contradiction(pair: Draft, config: PairConfig) -> None:

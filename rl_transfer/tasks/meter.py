@@ -8,7 +8,6 @@ import numpy as np
 
 from rl_transfer.errors import EnvironmentFailedError
 
-
 _LONGEST = 500
 
 

@@ -249,7 +249,7 @@ FAMILIES = {
 def test_every_shipped_pair_can_be_planned_and_says_what_it_is(tmp_path, pair):
     config = load_study(pair).pairs[0].config
     assert config.family in FAMILIES
-    assert config.minutes is not None and config.minutes < 10
+    assert config.minutes is not None
     assert all((config.description, config.known, config.learner_from))
     import_named(config.source_agent, tmp_path / "runs")
     planned(tmp_path, study=pair)
