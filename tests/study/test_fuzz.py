@@ -1,7 +1,6 @@
-import re
-
 """Whatever stands in a file, on the command line or in a name: a study, or an error written for the user."""
 
+import re
 from copy import deepcopy
 from pathlib import Path
 
