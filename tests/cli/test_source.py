@@ -328,6 +328,7 @@ class TestPairs:
         used = [run.spec.source.key for run in runs if run.spec.source is not None]
         assert used == [agent.key] * 8
 
+    @pytest.mark.slow
     def test_a_stored_run_can_be_named_by_its_folder(self, tmp_path, agent):
         trained, _ = train_sources(write_study(tmp_path, seeds=2), store=tmp_path / "runs", workers=2)
         name = trained[0].name

@@ -304,14 +304,14 @@ def double_pendulum(state, gravity, masses, centres, length, inertia, torque):
 )
 def test_the_acrobot_falls_as_the_double_pendulum_of_the_textbook(gravity, masses, torque, start):
     env = Acrobot(
-        gravity=gravity, link_mass_1=masses[0], link_mass_2=masses[1], torques=[torque], dt=0.05, goal_height=2.0
+        gravity=gravity, link_mass_1=masses[0], link_mass_2=masses[1], torques=[torque], dt=0.02, goal_height=2.0
     )
     env.reset(seed=0)
     env.state = np.array(start)
     env.step(0)
     solution = solve_ivp(
         lambda _, state: double_pendulum(state, gravity, masses, (0.5, 0.5), 1.0, 1.0, torque),
-        (0, 0.05),
+        (0, 0.02),
         start,
         rtol=1e-10,
         atol=1e-10,

@@ -27,7 +27,7 @@ def table(folder):
     return list(csv.DictReader((folder / "transfer.csv").read_text().splitlines()))
 
 
-@pytest.mark.parametrize("algorithm", CONFIGS)
+@pytest.mark.parametrize("algorithm", ["ppo", pytest.param("sac", marks=pytest.mark.slow)])
 class TestRegime:
     def test_killed_at_any_boundary_it_goes_on_byte_for_byte(self, algorithm, sources, tmp_path):
         source = sources[algorithm]
@@ -43,6 +43,7 @@ class TestRegime:
             carry_out(spec, root, source, stop_after_segment=segment)
         assert outputs(carry_out(spec, root, source)) == alone
 
+    @pytest.mark.slow
     def test_each_of_its_settings_matters(self, algorithm, sources, tmp_path):
         source, found = sources[algorithm], {}
         settings = {"all": REGIME, "plain": {}}
@@ -94,7 +95,7 @@ ZERO = [
 ]
 
 
-@pytest.mark.parametrize("algorithm", CONFIGS)
+@pytest.mark.parametrize("algorithm", ["ppo", pytest.param("sac", marks=pytest.mark.slow)])
 def test_settings_of_no_strength_give_the_curve_of_plain_fine_tuning(algorithm, sources, tmp_path):
     source = sources[algorithm]
     plain = outputs(carry_out(arm_spec(spec_of(CONFIGS[algorithm]), source, "fine_tune"), tmp_path, source))

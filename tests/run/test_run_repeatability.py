@@ -59,7 +59,14 @@ def sources(tmp_path_factory):
     }
 
 
-@pytest.fixture(params=[*LEARNERS, *ARMS, *PLACEBOS])
+QUICK = ("ppo", "dqn", "ppo-fine-tune-placebo", "dqn-both")
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in (*LEARNERS, *ARMS, *PLACEBOS)
+    ]
+)
 def case(request, sources):
     """A specification and its source."""
     if request.param in LEARNERS:
