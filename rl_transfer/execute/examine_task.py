@@ -15,7 +15,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 
 from rl_transfer.errors import ConfigError, EnvironmentFailedError
 from rl_transfer.study import TaskConfig
-from rl_transfer.tasks.make import Env, make
+from rl_transfer.tasks.make import Env, keyword_parameters, make
 from rl_transfer.tasks.meter import Charged, Meter
 
 STEPS = 1000
@@ -142,10 +142,13 @@ def _settings(task: TaskConfig) -> Iterator[tuple[Outcome, str]]:
     for key, value in task.kwargs.items():
         kwargs = {name: other for name, other in task.kwargs.items() if name != key}
         if _changes_nothing(task, task.model_copy(update={"kwargs": kwargs})):
+            if _is_default(task, key):
+                yield "note", f"kwargs.{key}: {value!r} is the default"
+                continue
             yield (
                 "problem",
-                f"kwargs.{key}: {value!r} changes nothing in {STEPS} steps of random actions: it is the default, or "
-                "has no effect; remove it or choose another value",
+                f"kwargs.{key}: {value!r} changes nothing in {STEPS} steps of random actions: it has no effect, or is "
+                "what it would be without; remove it or choose another value",
             )
     for index, wrapper in enumerate(task.wrappers):
         wrappers = task.wrappers[:index] + task.wrappers[index + 1 :]
@@ -155,6 +158,12 @@ def _settings(task: TaskConfig) -> Iterator[tuple[Outcome, str]]:
                 f"wrappers.{index}: {wrapper.name} changes nothing in {STEPS} steps of random actions: remove it or "
                 "change its settings",
             )
+
+
+def _is_default(task: TaskConfig, key: str) -> bool:
+    """Whether a keyword has the value that its environment's signature gives it."""
+    parameter = keyword_parameters(task).get(key)
+    return parameter is not None and bool(parameter.default == task.kwargs[key])
 
 
 def _changes_nothing(task: TaskConfig, other: TaskConfig) -> bool:

@@ -18,7 +18,7 @@ from rl_transfer.execute.examine_task import one_line
 from rl_transfer.learner import refuse_unsuitable_spaces
 from rl_transfer.study import ALGORITHMS, LEARNERS, OFF_POLICY, LearnerConfig, TaskConfig, checked_name
 from rl_transfer.study.rl_zoo import ZooEntry, zoo_entry, zoo_version
-from rl_transfer.tasks import TaskFacts, inspect_task, keyword_names
+from rl_transfer.tasks import TaskFacts, inspect_task, keyword_parameters
 from rl_transfer.tasks.spaces import form, keys, mapping_template, short
 
 _HERE = Path(__file__).parent
@@ -124,7 +124,7 @@ def _tasks(wanted: NewPair) -> dict[str, Any]:
             task["wrappers"] = [
                 {one["name"]: one["settings"]} if one.get("settings") else one["name"] for one in task["wrappers"]
             ]
-    known = {f"{about}_keywords": ", ".join(keyword_names(getattr(wanted, about))) for about in tasks}
+    known = {f"{about}_keywords": ", ".join(list(keyword_parameters(getattr(wanted, about)))) for about in tasks}
     if wanted.source.id == wanted.target.id:
         known["source_keywords"] = ""
     return known | {

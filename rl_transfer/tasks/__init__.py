@@ -2,7 +2,7 @@
 
 from rl_transfer.tasks.evaluate import Episodes, evaluate
 from rl_transfer.tasks.index_map import IndexMap, resize_matrix
-from rl_transfer.tasks.make import TaskFacts, inspect_task, keyword_names, keywords, make
+from rl_transfer.tasks.make import TaskFacts, inspect_task, keyword_parameters, keywords, make
 from rl_transfer.tasks.map_spaces import map_spaces
 from rl_transfer.tasks.mapping import Part, SpaceMapping
 from rl_transfer.tasks.meter import Charged, Meter
@@ -25,7 +25,7 @@ __all__ = [
     "evaluate",
     "feature_count",
     "inspect_task",
-    "keyword_names",
+    "keyword_parameters",
     "keywords",
     "make",
     "map_spaces",

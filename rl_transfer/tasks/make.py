@@ -95,17 +95,15 @@ def _make_bare(task: TaskConfig) -> Env:
         raise ConfigError(f"{task.id} can't be made: {error}", key="kwargs") from error
 
 
-def keyword_names(task: TaskConfig) -> list[str]:
+def keyword_parameters(task: TaskConfig) -> dict[str, inspect.Parameter]:
     """The keywords that a task's environment takes, as far as signatures say.
 
-    A class that passes ``**kwargs`` on takes those of its bases too.
-
     Args:
-        task: A task that can be made.
+        task: A task whose id is registered.
     """
     entry = gymnasium.spec(task.id.rpartition(":")[2]).entry_point
     creator = gymnasium.envs.registration.load_env_creator(entry) if isinstance(entry, str) else entry
-    return [] if creator is None else list(keywords(creator))
+    return {} if creator is None else keywords(creator)
 
 
 def keywords(creator: Callable[..., Any]) -> dict[str, inspect.Parameter]:
@@ -127,7 +125,7 @@ def keywords(creator: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def _unknown_keyword(task: TaskConfig) -> str | None:
-    valid = keyword_names(task)
+    valid = keyword_parameters(task)
     for name in task.kwargs if valid else ():
         if name not in valid:
             return f"it takes no keyword {name!r}; {nearest(name, valid)}{_ours_with(name, task.id)}"
@@ -139,7 +137,7 @@ def _ours_with(keyword: str, task_id: str) -> str:
     name = f"transfer/{task_id.rpartition('/')[2].rpartition('-v')[0]}-v0"
     if name == task_id or name not in gymnasium.registry:
         return ""
-    return f"; {name} takes it" if keyword in keyword_names(TaskConfig(id=name)) else ""
+    return f"; {name} takes it" if keyword in keyword_parameters(TaskConfig(id=name)) else ""
 
 
 def _wrap(env: Env, wrapper: Named) -> Env:

@@ -261,8 +261,17 @@ def test_at_least_thirty_pairs_over_eight_families_are_shipped():
     assert set(families) == FAMILIES
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("pair", shipped_names("pairs"))
+# One of each family with every change, all of them where there is time.
+ONE_OF_EACH = {load_study(name).pairs[0].config.family: name for name in shipped_names("pairs")}.values()
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in ONE_OF_EACH else pytest.mark.soak)
+        for name in shipped_names("pairs")
+    ],
+)
 def test_every_shipped_pair_passes_its_own_examination(tmp_path, pair):
     import_named(load_study(pair).pairs[0].config.source_agent, tmp_path / "runs")
     found = examine_pair(planned(tmp_path, study=pair))
