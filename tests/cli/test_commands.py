@@ -68,7 +68,7 @@ def test_check_lists_runs_cost_and_whether_seeds_can_decide(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("what", "expected"),
     [
-        ("pairs", "cartpole_heavy_pole"),
+        pytest.param("pairs", "cartpole_heavy_pole", marks=pytest.mark.slow),
         ("methods", "fine_tune"),
         ("envs", "transfer/CartPole-v0"),
         ("envs", "reverse_actions"),

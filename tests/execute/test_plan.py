@@ -245,7 +245,15 @@ FAMILIES = {
 }
 
 
-@pytest.mark.parametrize("pair", shipped_names("pairs"))
+ONE_OF_EACH = {load_study(name).pairs[0].config.family: name for name in shipped_names("pairs")}.values()
+
+
+def pairs(one_of_each, others):
+    """All shipped pairs; one of each family has other marks than the others."""
+    return [pytest.param(name, marks=one_of_each if name in ONE_OF_EACH else others) for name in shipped_names("pairs")]
+
+
+@pytest.mark.parametrize("pair", pairs((), pytest.mark.slow))
 def test_every_shipped_pair_can_be_planned_and_says_what_it_is(tmp_path, pair):
     config = load_study(pair).pairs[0].config
     assert config.family in FAMILIES
@@ -261,17 +269,7 @@ def test_at_least_thirty_pairs_over_eight_families_are_shipped():
     assert set(families) == FAMILIES
 
 
-# One of each family with every change, all of them where there is time.
-ONE_OF_EACH = {load_study(name).pairs[0].config.family: name for name in shipped_names("pairs")}.values()
-
-
-@pytest.mark.parametrize(
-    "pair",
-    [
-        pytest.param(name, marks=pytest.mark.slow if name in ONE_OF_EACH else pytest.mark.soak)
-        for name in shipped_names("pairs")
-    ],
-)
+@pytest.mark.parametrize("pair", pairs(pytest.mark.slow, pytest.mark.soak))
 def test_every_shipped_pair_passes_its_own_examination(tmp_path, pair):
     import_named(load_study(pair).pairs[0].config.source_agent, tmp_path / "runs")
     found = examine_pair(planned(tmp_path, study=pair))
