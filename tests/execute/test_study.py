@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from math import lcm
 
 import numpy as np
 import pytest
@@ -212,7 +213,11 @@ def one_of_each_family():
 @pytest.mark.parametrize("pair", one_of_each_family())
 def test_a_shipped_pair_of_every_family_runs(tmp_path, pair):
     import_named(load_study(pair).pairs[0].config.source_agent, tmp_path)
-    tiny = ["seeds=2", "alpha=0.5", "budget={source: 1536, target: 1536}", "evaluation={points: 2, episodes: 1}"]
+    config = load_study(pair).pairs[0].config
+    rollout = lcm(config.learner.rollout_steps, (config.source_learner or config.learner).rollout_steps)
+    steps = -(-1500 // rollout) * rollout
+    budget = f"budget={{source: {steps}, target: {steps}}}"
+    tiny = ["seeds=2", "alpha=0.5", budget, "evaluation={points: 2, episodes: 1}"]
     outcome = run_study(pair, store=tmp_path, workers=2, overrides=tiny)
     assert outcome.failures == ()
     assert [comparison.family for comparison in outcome.results.comparisons] == ["total", "knowledge", "initialisation"]
