@@ -15,9 +15,9 @@ from rl_transfer_envs._checks import choice, number
 EQUATIONS = ("book", "nips")
 
 # The value written into Gymnasium's equations.
-_GRAVITY = 9.8
+STANDARD_GRAVITY = 9.8
 # rad/s and rad/s². Gymnasium turns angles back by whole turns one at a time, for ever if they are huge.
-_DIVERGED = 1e6
+DIVERGED = 1e6
 # The observation space is stored in float32.
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -38,7 +38,7 @@ class Acrobot(AcrobotEnv):
     def __init__(
         self,
         *,
-        gravity: float = _GRAVITY,
+        gravity: float = STANDARD_GRAVITY,
         link_length_1: float = 1.0,
         link_length_2: float = 1.0,
         link_mass_1: float = 1.0,
@@ -129,12 +129,12 @@ class Acrobot(AcrobotEnv):
     def _dsdt(self, s_augmented: NDArray[np.floating[Any]]) -> tuple[float, ...]:
         """The rates of angles and velocities; gravity enters the accelerations linearly and alone at rest."""
         rates: tuple[float, ...] = super()._dsdt(s_augmented)  # type: ignore[no-untyped-call]
-        if self.gravity != _GRAVITY:
+        if self.gravity != STANDARD_GRAVITY:
             at_rest = np.array([s_augmented[0], s_augmented[1], 0.0, 0.0, 0.0])
-            excess = self.gravity / _GRAVITY - 1.0
+            excess = self.gravity / STANDARD_GRAVITY - 1.0
             falls = super()._dsdt(at_rest)  # type: ignore[no-untyped-call]
             rates = tuple(rate + excess * fall for rate, fall in zip(rates, falls, strict=True))
-        if not all(abs(rate) < _DIVERGED for rate in rates):
+        if not all(abs(rate) < DIVERGED for rate in rates):
             raise FloatingPointError(
                 f"Acrobot: with these settings a step of dt={self.dt:g} s diverges: make dt smaller"
             )

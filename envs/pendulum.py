@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rl_transfer_envs._checks import number
 
 # What Gymnasium's step charges; other weights are charged as the difference from these.
-_ANGLE_COST, _SPEED_COST, _TORQUE_COST = 1.0, 0.1, 0.001
+ANGLE_COST, SPEED_COST, TORQUE_COST = 1.0, 0.1, 0.001
 # Spaces are stored in float32.
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -42,9 +42,9 @@ class Pendulum(PendulumEnv):
         start_angle: float = math.pi,
         start_speed: float = 1.0,
         goal_angle: float = 0.0,
-        angle_cost: float = _ANGLE_COST,
-        speed_cost: float = _SPEED_COST,
-        torque_cost: float = _TORQUE_COST,
+        angle_cost: float = ANGLE_COST,
+        speed_cost: float = SPEED_COST,
+        torque_cost: float = TORQUE_COST,
         render_mode: str | None = None,
     ) -> None:
         """Builds the environment.
@@ -112,9 +112,9 @@ class Pendulum(PendulumEnv):
         angle, speed = self.state
         observation, reward, terminated, truncated, info = super().step(u)  # type: ignore[no-untyped-call]
         # Nothing with the defaults: each term is then exactly 0.
-        extra = self.angle_cost * _turned_back(angle - self.goal_angle) ** 2 - _ANGLE_COST * _turned_back(angle) ** 2
-        extra += (self.speed_cost - _SPEED_COST) * speed**2
-        extra += (self.torque_cost - _TORQUE_COST) * float(self.last_u) ** 2
+        extra = self.angle_cost * _turned_back(angle - self.goal_angle) ** 2 - ANGLE_COST * _turned_back(angle) ** 2
+        extra += (self.speed_cost - SPEED_COST) * speed**2
+        extra += (self.torque_cost - TORQUE_COST) * float(self.last_u) ** 2
         return observation, reward - extra, terminated, truncated, info
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.envs.classic_control.acrobot import rk4
 from numpy.typing import NDArray
 
-from rl_transfer_envs.acrobot import _DIVERGED, _GRAVITY, Acrobot
+from rl_transfer_envs.acrobot import DIVERGED, STANDARD_GRAVITY, Acrobot
 from rl_transfer_envs.vector._members import Flags, MembersEnv, Numbers, Observations
 from rl_transfer_envs.vector._powers import squares
 
@@ -30,8 +30,8 @@ class Acrobots(MembersEnv):  # type: ignore[misc]
         self._dt = self._column("dt")
         self._max_velocity_2N = np.stack([self._column("MAX_VEL_1"), self._column("MAX_VEL_2")])
         self._goal_height = self._column("goal_height")
-        excess = self._computed(lambda single: single.gravity / _GRAVITY - 1.0)
-        self._other_gravity = self._column("gravity") != _GRAVITY
+        excess = self._computed(lambda single: single.gravity / STANDARD_GRAVITY - 1.0)
+        self._other_gravity = self._column("gravity") != STANDARD_GRAVITY
         self._others_gravity = bool(self._other_gravity.any())
         self._excess = np.where(self._other_gravity, excess, 0.0)
         self._read_constants()
@@ -45,8 +45,10 @@ class Acrobots(MembersEnv):  # type: ignore[misc]
         self._d1_cos = of(lambda s: 2 * s.LINK_LENGTH_1 * s.LINK_COM_POS_2)
         self._d2_first = of(lambda s: s.LINK_COM_POS_2**2)
         self._d2_cos = of(lambda s: s.LINK_LENGTH_1 * s.LINK_COM_POS_2)
-        self._phi2 = of(lambda s: s.LINK_MASS_2 * s.LINK_COM_POS_2 * _GRAVITY)
-        self._phi1_cos = of(lambda s: (s.LINK_MASS_1 * s.LINK_COM_POS_1 + s.LINK_MASS_2 * s.LINK_LENGTH_1) * _GRAVITY)
+        self._phi2 = of(lambda s: s.LINK_MASS_2 * s.LINK_COM_POS_2 * STANDARD_GRAVITY)
+        self._phi1_cos = of(
+            lambda s: (s.LINK_MASS_1 * s.LINK_COM_POS_1 + s.LINK_MASS_2 * s.LINK_LENGTH_1) * STANDARD_GRAVITY
+        )
         self._phi1_square = of(lambda s: -s.LINK_MASS_2 * s.LINK_LENGTH_1 * s.LINK_COM_POS_2)
         self._phi1_product = of(lambda s: 2 * s.LINK_MASS_2 * s.LINK_LENGTH_1 * s.LINK_COM_POS_2)
         self._divisor = of(lambda s: s.LINK_MASS_2 * s.LINK_COM_POS_2**2 + s.LINK_MOI)
@@ -71,7 +73,7 @@ class Acrobots(MembersEnv):  # type: ignore[misc]
             k3 = self._rates(state + self._dt / 2.0 * k2, torque_N)
             k4 = self._rates(state + self._dt * k3, torque_N)
             # Were a rate too large, so were the sum of squares.
-            if not sum(float(np.vdot(k, k)) for k in (k1, k2, k3, k4)) < _DIVERGED**2:
+            if not sum(float(np.vdot(k, k)) for k in (k1, k2, k3, k4)) < DIVERGED**2:
                 self._refuse_divergence((k1, k2, k3, k4), state, torque_N)
         new = state + self._dt / 6.0 * (k1 + 2 * k2 + 2 * k3 + k4)
         new[:, self._idle_M] = 0.0
@@ -130,7 +132,7 @@ class Acrobots(MembersEnv):  # type: ignore[misc]
 
     def _refuse_divergence(self, rates: Sequence[Numbers], state: Numbers, torque_N: Numbers) -> None:
         """Let the single environment of the first member that diverged say so; idle ones do not count."""
-        diverged = ~(np.abs(np.concatenate(rates)).max(axis=0) < _DIVERGED)
+        diverged = ~(np.abs(np.concatenate(rates)).max(axis=0) < DIVERGED)
         diverged[self._idle_M] = False
         for member in np.flatnonzero(diverged).tolist():
             single = self._singles[member]

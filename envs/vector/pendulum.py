@@ -6,7 +6,7 @@ import numpy as np
 from gymnasium.envs.classic_control.pendulum import angle_normalize
 from numpy.typing import NDArray
 
-from rl_transfer_envs.pendulum import _ANGLE_COST, _SPEED_COST, _TORQUE_COST, Pendulum
+from rl_transfer_envs.pendulum import ANGLE_COST, SPEED_COST, TORQUE_COST, Pendulum
 from rl_transfer_envs.vector._members import Flags, MembersEnv, Numbers, Observations
 from rl_transfer_envs.vector._powers import scalar_squares, squares
 
@@ -29,11 +29,11 @@ class Pendulums(MembersEnv):  # type: ignore[misc]
         self._high_N2 = np.stack([self._column("start_angle"), self._column("start_speed")], axis=1)
         self._goal = self._column("goal_angle")
         self._angle_cost = self._column("angle_cost")
-        self._speed_cost = self._computed(lambda single: single.speed_cost - _SPEED_COST)
-        self._torque_cost = self._computed(lambda single: single.torque_cost - _TORQUE_COST)
+        self._speed_cost = self._computed(lambda single: single.speed_cost - SPEED_COST)
+        self._torque_cost = self._computed(lambda single: single.torque_cost - TORQUE_COST)
         self._usual = not (
             self._goal.any()
-            or (self._angle_cost != _ANGLE_COST).any()
+            or (self._angle_cost != ANGLE_COST).any()
             or self._speed_cost.any()
             or self._torque_cost.any()
         )
@@ -55,7 +55,7 @@ class Pendulums(MembersEnv):  # type: ignore[misc]
         most = self._max_torque.astype(precision)
         torque = np.clip(action_N[:, 0], -most, most)
         angle_square, speed_square = squares(np.stack([_normalized(angle), speed]))
-        torque_cost = precision.type(_TORQUE_COST) * scalar_squares(torque)
+        torque_cost = precision.type(TORQUE_COST) * scalar_squares(torque)
         cost = angle_square + 0.1 * speed_square + torque_cost
         new = np.empty_like(state)
         push = self._push.astype(precision) * torque
@@ -68,7 +68,7 @@ class Pendulums(MembersEnv):  # type: ignore[misc]
     def _extra(self, angle: Numbers, angle_square: Numbers, speed_square: Numbers, torque: NDArray[Any]) -> Numbers:
         """What other costs than Gymnasium's add to these."""
         from_goal_square, torque_square = squares(np.stack([_normalized(angle - self._goal), torque]))
-        extra = self._angle_cost * from_goal_square - _ANGLE_COST * angle_square
+        extra = self._angle_cost * from_goal_square - ANGLE_COST * angle_square
         extra += self._speed_cost * speed_square
         extra += self._torque_cost * torque_square
         return extra

@@ -12,6 +12,7 @@ from rl_transfer.stats.metrics import (
     transfer_ratio,
 )
 from rl_transfer.stats.planning import seeds_to_decide
+from rl_transfer.stats.ratio import ratio_interval
 from rl_transfer.stats.shift_test import (
     Interval,
     ShiftTest,
@@ -31,6 +32,7 @@ __all__ = [
     "jumpstart",
     "mean_score",
     "p_value",
+    "ratio_interval",
     "restricted_mean_time",
     "seeds_to_decide",
     "smallest_reachable_p",

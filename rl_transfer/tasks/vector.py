@@ -5,6 +5,7 @@ from typing import Any, overload
 
 import gymnasium
 import numpy as np
+from gymnasium.error import Error as GymnasiumError
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
@@ -57,8 +58,8 @@ def vector_environment(task: TaskConfig, members: int, mode: AutoresetMode) -> M
             autoreset_mode=mode,
             **settings,
         )
-    except Exception:
-        return None
+    except (GymnasiumError, TypeError, ValueError):
+        return None  # a setting is wrong
     assert isinstance(env, MembersEnv)
     return env
 
