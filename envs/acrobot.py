@@ -32,7 +32,7 @@ class Acrobot(AcrobotEnv):
 
     Observation (float32): cosine and sine of the first link's angle from hanging, cosine and sine of the second link's
     angle from the first, and the two angular velocities (rad/s). Action: which of `torques` to apply. Reward: -1 a step
-    and 0 for the step that reaches the goal.
+    and 0 for the step that reaches the goal. The picture is Gymnasium's, with its line at the default goal.
     """
 
     def __init__(
@@ -142,7 +142,7 @@ class Acrobot(AcrobotEnv):
 
 
 def _torques(torques: object) -> list[float]:
-    if isinstance(torques, str) or not isinstance(torques, Sequence) or not torques:
+    if isinstance(torques, str) or not isinstance(torques, Sequence | np.ndarray) or not len(torques):
         raise ValueError(f"torques must be a list of one or more finite numbers, got {torques!r}")
     return [number(f"torques[{action}]", torque) for action, torque in enumerate(torques)]
 

@@ -9,7 +9,7 @@ from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
-from rl_transfer_envs._checks import choice, number
+from rl_transfer_envs._checks import choice, flag, number
 
 INTEGRATORS = ("euler", "semi-implicit euler")
 
@@ -67,7 +67,7 @@ class CartPole(CartPoleEnv):
         Raises:
             ValueError: A setting is out of its range.
         """
-        super().__init__(sutton_barto_reward=sutton_barto_reward, render_mode=render_mode)
+        super().__init__(sutton_barto_reward=flag("sutton_barto_reward", sutton_barto_reward), render_mode=render_mode)
         self.gravity = number("gravity", gravity)
         self.masscart = number("masscart", masscart, above=0.0)
         self.masspole = number("masspole", masspole, above=0.0)

@@ -129,7 +129,12 @@ class MountainCar3D(Env[NDArray[np.float32], np.int64]):
 
         Returns:
             Observation, shape (4,), reward, whether the car has arrived, False and an empty dict.
+
+        Raises:
+            ValueError: There is no such action.
         """
+        if action not in self.action_space:
+            raise ValueError(f"action must be one of 0 to {len(_PUSHES) - 1}, got {action!r}")
         for car, push in zip(self._cars, _PUSHES[action], strict=True):
             car.step(push)
             position, velocity = car.state

@@ -27,7 +27,8 @@ class Pendulum(PendulumEnv):
 
     Observation (float32): cosine and sine of the angle from the upright, angular velocity (rad/s). Action (float32):
     torque (N m). Reward: minus `angle_cost` times the squared angle from the goal, minus `speed_cost` times the squared
-    angular velocity, minus `torque_cost` times the squared torque. An episode ends by its time limit only.
+    angular velocity, minus `torque_cost` times the squared torque. An episode ends by its time limit only. The picture
+    is Gymnasium's: the rod is drawn with one length whatever `l`, and `goal_angle` is not marked.
     """
 
     def __init__(

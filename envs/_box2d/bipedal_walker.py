@@ -18,7 +18,7 @@ _SCALE = 30.0
 class BipedalWalker(bipedal_walker.BipedalWalker):
     """Walk over uneven ground on two legs with four motors.
 
-    Gymnasium's `BipedalWalker-v3` (by Oleg Klimov) with the constants of its module as settings; with the defaults the
+    Gymnasium's `BipedalWalker-v3` (by Oleg Klimov) with the constants of its physics as settings; with the defaults the
     two give the same trajectories bit for bit. The constants live in the instance: neither Gymnasium's module nor
     another instance sees them.
 

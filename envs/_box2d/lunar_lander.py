@@ -14,9 +14,9 @@ from rl_transfer_envs._checks import flag, number
 class LunarLander(lunar_lander.LunarLander):
     """Land a rocket on a pad with a main engine below and two engines at its sides.
 
-    Gymnasium's `LunarLander-v3` (by Oleg Klimov) with each constant of its module a setting; with the defaults the two
-    give the same trajectories bit for bit. The constants live in the instance: neither Gymnasium's module nor another
-    instance sees them. Lengths called *pixels* are thirtieths of a metre.
+    Gymnasium's `LunarLander-v3` (by Oleg Klimov) with the constants of its physics as settings; with the defaults
+    the two give the same trajectories bit for bit. The constants live in the instance: neither Gymnasium's module nor
+    another instance sees them. Lengths called *pixels* are thirtieths of a metre.
 
     Observation (float32, shape (8,)): position, velocity, angle, angular velocity, contact of the two legs, all scaled
     as in Gymnasium. Action: 0 nothing, 1 left engine, 2 main engine, 3 right engine, or with `continuous` the throttles

@@ -207,7 +207,7 @@ class FourRooms(Seen, FourRoomsEnv):
         size: int = 19,
         goal: Sequence[int] | None = None,
         start: Sequence[int] | None = None,
-        max_steps: int = 100,
+        max_steps: int | None = None,
         observation: str = "symbolic",
         tile_size: int = 8,
         view_size: int = 7,
@@ -219,7 +219,7 @@ class FourRooms(Seen, FourRoomsEnv):
             size: Rows and columns with the walls, 7 to `LARGEST_SIZE`.
             goal: `[x, y]`, in a room, other than `start`; None for a random cell in each episode.
             start: `[x, y]`, in a room; None for a random cell in each episode. The direction is random.
-            max_steps: The episode's length.
+            max_steps: The episode's length; None for minigrid's 100.
             observation: See `Seen`.
             tile_size: See `Seen`.
             view_size: See `Seen`.
@@ -236,7 +236,7 @@ class FourRooms(Seen, FourRoomsEnv):
             resized=size,
             agent_pos=start_cell,
             goal_pos=goal_cell,
-            max_steps=checked_steps(max_steps),
+            max_steps=checked_steps(max_steps) or 100,
             observation=observation,
             tile_size=tile_size,
             view_size=view_size,

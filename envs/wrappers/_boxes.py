@@ -36,6 +36,14 @@ def observation_box(
     return space
 
 
+def into(space: spaces.Box[Any], values: NDArray[Any]) -> NDArray[Any]:
+    """Numbers in a Box's dtype; for a Box of whole numbers, such as an image, rounded and kept inside its bounds."""
+    if space.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return np.asarray(values, space.dtype)
+    return np.asarray(np.rint(values).clip(space.low, space.high), space.dtype)
+
+
 def index_list(name: str, value: object, size: int) -> list[int]:
     """Different indices into something of a size, in the order given.
 

@@ -9,7 +9,7 @@ from gymnasium.utils import RecordConstructorArgs
 from numpy.typing import NDArray
 
 from rl_transfer_envs._checks import number
-from rl_transfer_envs.wrappers._boxes import observation_box
+from rl_transfer_envs.wrappers._boxes import into, observation_box
 from rl_transfer_envs.wrappers._own_generator import OwnGenerator
 
 
@@ -18,25 +18,26 @@ class ObservationNoise(gymnasium.ObservationWrapper[Any, Any, Any], RecordConstr
 
     The noise has its own generator: a seed given to `reset` reseeds it, a reset without one lets it run on, and the
     environment's generator is never touched. Noise can leave any bounds, so with `scale` above 0 the observation space
-    is unbounded; with `scale` 0 nothing changes.
+    is unbounded; whole numbers, such as an image's, are rounded and kept inside their bounds. With `scale` 0 nothing
+    changes.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], *, scale: float) -> None:
         """Wraps an environment.
 
         Args:
-            env: The environment, with a floating Box observation space.
+            env: The environment, with a Box observation space.
             scale: Standard deviation of the noise, in the observation's units, finite and at least 0.
 
         Raises:
             ValueError: The observation space is of another kind, or `scale` is out of its range.
         """
-        space = observation_box("observation_noise", env, floating=True)
-        self._scale = number("scale", scale, least=0.0)
+        space = observation_box("observation_noise", env)
+        self._space, self._scale = space, number("scale", scale, least=0.0)
         RecordConstructorArgs.__init__(self, scale=self._scale)
         gymnasium.ObservationWrapper.__init__(self, env)
         self._own = OwnGenerator(self, b"nois")
-        if self._scale > 0:
+        if self._scale > 0 and space.dtype.kind == "f":
             self.observation_space = spaces.Box(-np.inf, np.inf, shape=space.shape, dtype=space.dtype)
 
     def reset(
@@ -70,4 +71,5 @@ class ObservationNoise(gymnasium.ObservationWrapper[Any, Any, Any], RecordConstr
         if self._scale == 0:
             return np.asarray(observation)
         noise = self._own.numbers.normal(scale=self._scale, size=np.shape(observation))
-        return np.asarray(observation + noise, dtype=self.observation_space.dtype)
+        noisy: NDArray[Any] = into(self._space, observation + noise)
+        return noisy

@@ -16,6 +16,8 @@ from rl_transfer.tasks.digest import describe_source
 
 Env = gymnasium.Env[Any, Any]
 _NO_SETTINGS = ("self", "env", "render_mode")
+# By the package that other people's environments are in: the extra that brings it.
+_EXTRAS = {"ale_py": "atari", "Box2D": "box2d", "minigrid": "minigrid", "mujoco": "mujoco"}
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,13 @@ def _make_bare(task: TaskConfig) -> Env:
         )
     except UnregisteredEnv as error:
         raise ConfigError(
-            f"no environment is called {task.id!r}; {nearest(name, gymnasium.registry)}", key="id"
+            f"no environment is called {task.id!r}; {_without_module(task.id) or nearest(name, gymnasium.registry)}",
+            key="id",
         ) from error
     except ModuleNotFoundError as error:
-        raise ConfigError(f"{task.id} can't be made: {(error.name or module)!r} is not installed", key="id") from error
+        missing = error.name or module
+        mend = f": pip install 'rl-transfer[{_EXTRAS[missing]}]'" if missing in _EXTRAS else ""
+        raise ConfigError(f"{task.id} can't be made: {missing!r} is not installed{mend}", key="id") from error
     except GymnasiumError as error:
         raise ConfigError(f"{task.id} can't be made: {error}", key="id") from error
     except TypeError as error:
@@ -114,14 +119,25 @@ def keywords(creator: Callable[..., Any]) -> dict[str, inspect.Parameter]:
         else [creator]
     )
     found: dict[str, inspect.Parameter] = {}
-    for init in inits:
+    for depth, init in enumerate(inits):
         parameters = inspect.signature(init).parameters.values()
         for p in parameters:
+            if depth and p.default is p.empty:
+                continue  # which the class gives its base itself
             if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL, p.POSITIONAL_ONLY) and p.name not in _NO_SETTINGS:
                 found.setdefault(p.name, p)
         if all(p.kind is not p.VAR_KEYWORD for p in parameters):
             break
     return found
+
+
+def _without_module(task_id: str) -> str:
+    """What is missing from an id of a namespace that nothing has registered; nothing if that is not the fault."""
+    namespace, found, _ = task_id.rpartition("/")
+    if not found or ":" in namespace or any(known.startswith(f"{namespace}/") for known in gymnasium.registry):
+        return ""
+    example = "ale_py:ALE/Pong-v5" if namespace == "ALE" else f"package:{task_id}"
+    return f"nothing has registered {namespace}/: put the module that does before it, as in {example}"
 
 
 def _unknown_keyword(task: TaskConfig) -> str | None:

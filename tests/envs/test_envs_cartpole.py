@@ -194,3 +194,9 @@ def test_integers_and_numpy_numbers_are_numbers():
     env = CartPole(gravity=20, masscart=np.float64(2.0), masspole=np.float32(0.5), length=np.int64(1))
     assert (env.gravity, env.total_mass, env.polemass_length) == (20.0, 2.5, 0.5)
     assert all(type(value) is float for value in (env.gravity, env.masscart, env.masspole, env.length))
+
+
+@pytest.mark.parametrize("value", ["false", math.nan, 1, None])
+def test_a_reward_rule_that_is_neither_true_nor_false_is_refused(value):
+    with pytest.raises(ValueError, match="sutton_barto_reward must be true or false"):
+        gymnasium.make(ID, sutton_barto_reward=value)

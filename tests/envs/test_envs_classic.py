@@ -394,6 +394,10 @@ def test_what_is_no_value_is_refused_by_name(name, setting, value):
         make(name, **{setting: value})
 
 
+def test_torques_may_be_an_array():
+    assert make("Acrobot", torques=np.array([-1.0, 1.0])).unwrapped.AVAIL_TORQUE == [-1.0, 1.0]
+
+
 @pytest.mark.parametrize(
     ("name", "wrong", "words"),
     [

@@ -227,7 +227,7 @@ def test_a_scale_of_zero_is_refused(scale):
         (MissingObservations, {"remove": [0]}, [DICT, IMAGE, spaces.Discrete(3)]),
         (MaskedObservations, {"indices": [0]}, [DICT, spaces.Discrete(3)]),
         (PermuteObservations, {"permutation": [0]}, [DICT, spaces.Discrete(3)]),
-        (RescaleObservations, {"scale": 2.0}, [DICT, IMAGE, spaces.Discrete(3)]),
+        (RescaleObservations, {"scale": 2.0}, [DICT, spaces.Discrete(3)]),
     ],
 )
 def test_other_observation_spaces_are_refused_by_name(wrapper, settings_, bad):

@@ -107,6 +107,10 @@ def test_observations_are_those_of_minigrids_wrappers(name, view):
     assert env.unwrapped.tile_size == theirs.unwrapped.tile_size
 
 
+def test_without_a_length_four_rooms_has_minigrids():
+    assert ours("FourRooms", max_steps=None).unwrapped.max_steps == 100
+
+
 def test_a_smaller_four_rooms_has_four_rooms():
     for size in (9, 11):
         env = ours("FourRooms", size=size, observation="full")

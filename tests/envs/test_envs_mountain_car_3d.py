@@ -200,3 +200,11 @@ def test_what_is_no_number_is_refused_by_name(name, value):
 def test_ranges_are_named(wrong, words):
     with pytest.raises(ValueError, match=words):
         MountainCar3D(**wrong)
+
+
+@pytest.mark.parametrize("action", [-1, 5, 1.5, "north"])
+def test_actions_that_there_are_not_are_refused(action):
+    env = MountainCar3D()
+    env.reset(seed=1)
+    with pytest.raises(ValueError, match="action must be one of 0 to 4"):
+        env.step(action)

@@ -543,11 +543,28 @@ def test_a_scale_that_is_none_is_refused(scale):
 @pytest.mark.parametrize(
     "space",
     [
-        spaces.Box(0, 255, (2,), np.uint8),
         spaces.Discrete(4),
         spaces.Dict({"a": spaces.Box(-1, 1, (2,), np.float32)}),
     ],
 )
-def test_observations_that_are_no_floats_are_refused(space):
-    with pytest.raises(ValueError, match="needs a floating Box observation space"):
+def test_observations_that_are_no_box_are_refused(space):
+    with pytest.raises(ValueError, match="needs a Box observation space"):
         ObservationNoise(Probe(spaces.Discrete(2), space), scale=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("observation_noise", {"scale": 40.0}), ("rescale_observations", {"scale": -0.5, "shift": 200.0})],
+)
+def test_images_are_changed_within_their_bounds(name, settings):
+    env = wrapper_class(name)(gymnasium.make("transfer/Catch-v0"), **settings)
+    bare = gymnasium.make("transfer/Catch-v0")
+    assert env.observation_space == bare.observation_space
+    seen, plain = env.reset(seed=1)[0], bare.reset(seed=1)[0]
+    assert seen in env.observation_space and seen.dtype == np.uint8
+    if name == "observation_noise":
+        # Black and white are the ends: noise can only lead away from them, half of it is cut off.
+        away = np.abs(seen.astype(float) - plain)
+        assert 0.4 < (away == 0).mean() < 0.6 and away.max() > 80
+    else:
+        np.testing.assert_array_equal(np.unique(seen), [72, 200])  # 200 - 127.5 rounds to even

@@ -159,7 +159,13 @@ def test_what_fails_is_said_once():
 
 def test_settings_without_effect_are_found_by_name():
     assert found(task(size=2.0)) == {}
-    assert found(task(size=2.0, unused=4))["every setting matters"].startswith("kwargs.unused: 4 changes nothing")
+    said = found(task(size=2.0, unused=4), "note")["every setting matters"]
+    assert said.startswith("kwargs.unused: 4 changes nothing in 6000 random steps")
+
+
+def test_a_moved_goal_matters_though_random_actions_seldom_get_there():
+    moved = TaskConfig(id="transfer/MountainCar-v0", kwargs={"goal_position": 0.4})
+    assert found(moved, "note") == found(moved) == {}
 
 
 def test_a_default_written_out_is_noted():
@@ -170,7 +176,7 @@ def test_a_default_written_out_is_noted():
 def test_wrappers_without_effect_are_found_by_place():
     reverse, idle = Named(name="reverse_actions"), Named(name="scale_reward", settings={"factor": 1.0})
     assert found(task("Honest", reverse)) == {}
-    assert found(task("Honest", reverse, idle))["every setting matters"].startswith("wrappers.1: scale_reward")
+    assert found(task("Honest", reverse, idle), "note")["every setting matters"].startswith("wrappers.1: scale_reward")
 
 
 def test_an_environment_without_chance_is_worth_a_note():

@@ -9,6 +9,7 @@ from zoo import import_named
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.execute import examine_pair, plan_study
+from rl_transfer.execute.examine_task import examine
 from rl_transfer.store import Store
 from rl_transfer.study import load_study, parse_overrides, shipped_names
 
@@ -267,6 +268,15 @@ def test_at_least_thirty_pairs_over_eight_families_are_shipped():
     families = [load_study(pair).pairs[0].config.family for pair in shipped_names("pairs")]
     assert len(families) >= 30
     assert set(families) == FAMILIES
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pair", [pair for pair in shipped_names("pairs") if not pair.startswith("atari")])
+def test_the_environments_of_every_shipped_pair_keep_their_promises(pair):
+    config = load_study(pair).pairs[0].config
+    found = [one for about in ("source", "target") for one in examine(about, getattr(config, about))]
+    assert [one for one in found if one.outcome == "problem"] == []
+    assert [one.text for one in found if "changes nothing" in one.text] == []
 
 
 @pytest.mark.parametrize("pair", pairs(pytest.mark.slow, pytest.mark.soak))
