@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def _verify(name: str, options: Verify) -> tuple[list[str], bool]:
-    whole = plan(name, (), store=options.store)
+    whole = plan(name, [f"seeds={max(options.seeds, 6)}"], store=options.store)  # fewer are no study
     wanted = [run for run in whole.runs if run.arm in ("source", "scratch") and run.seed < options.seeds]
     chosen = Plan(whole.study, tuple(wanted), whole.notes)
     store = Store(options.store.absolute())

@@ -48,6 +48,7 @@ class Comparison:
         failed_runs: Runs that diverged or whose environment failed, counted in with the worst score.
         conditional: Whether a side's runs all started from one source agent: what is found is then about this
             checkpoint, and not about sources trained like it.
+        unequal_learners: Whether the two sides' hyperparameters differ.
         p_study: p adjusted by Holm's method for all comparisons of the family in the study, every pair and arm; those
             with missing runs are counted in, as if their p were 1.
         runs: Folders of the runs behind the numbers, the arm's first.
@@ -83,6 +84,7 @@ class Comparison:
     negligible: bool = False
     ceiling: bool = False
     conditional: bool = False
+    unequal_learners: bool = False
     seeds_to_decide: int | None = None
     floored_share: Both | None = None
     jumpstart: Both | None = None
@@ -183,6 +185,7 @@ def _comparison(manifest: Manifest, pair: PairData, family: str, arm: _Side, bas
         "missing_runs": (arm.missing, baseline.missing),
         "failed_runs": (arm.failed, baseline.failed),
         "conditional": arm.one_source or baseline.one_source,
+        "unequal_learners": pair.entry.learner_of(arm.arm) != pair.entry.learner_of(baseline.arm),
         "runs": tuple(run.path for run in (*arm.runs, *baseline.runs)),
     }
     if gaps := [side.gap() for side in (arm, baseline) if side.gap()]:

@@ -85,6 +85,10 @@ class PairEntry(_Frozen):
     rung: RungEntry | None = None
     cell: CellEntry | None = None
 
+    def learner_of(self, arm: str) -> dict[str, JsonValue]:
+        """What an arm, a control of one, or training from scratch lays over the pair's learner."""
+        return self.scratch.learner if arm == BASELINE else self.arms[arm.partition(".")[0]].learner
+
     @model_validator(mode="after")
     def _grid_spans_the_budget(self) -> Self:
         rising = all(step < later for step, later in zip(self.grid, self.grid[1:], strict=False))

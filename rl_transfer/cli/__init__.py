@@ -32,5 +32,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"\n{PROGRAM}: stopped; finished runs are kept, the same command goes on from there", file=sys.stderr)
+        print(f"\n{PROGRAM}: stopped; finished runs are kept, run and tune go on from there", file=sys.stderr)
         return 130

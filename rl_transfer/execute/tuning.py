@@ -50,6 +50,11 @@ def refuse_untunable(study: LoadedStudy, *, trials: int, seeds: int) -> None:
         raise ConfigError(f"must be at least 2 (the first are the defaults), not {trials}", key="--trials")
     if seeds < 1:
         raise ConfigError(f"must be at least 1, not {seeds}", key="--seeds")
+    if study.config.tuning is not None:
+        what = "has been tuned, and what these trials found would be lost: tune the study that it was made from"
+        raise ConfigError(what, file=study.draft.file)
+    if study.config.ladders or study.config.matrix:
+        raise ConfigError("has ladders or a matrix: tune one pair alone, rl-transfer tune PAIR", file=study.draft.file)
     if len(study.pairs) > 1:
         names = ", ".join(pair.name for pair in study.pairs)
         what = f"has {len(study.pairs)} pairs ({names}), tuning takes one at a time"
@@ -87,9 +92,11 @@ def tune(
             arms[name].learn(score)
     return TuningConfig(
         objective=OBJECTIVE,
-        sampler=f"TPE, seed {_SAMPLER_SEED}, the first {_RANDOM_TRIALS} trials at random",
+        sampler=f"TPE, seed {_SAMPLER_SEED}, the {_RANDOM_TRIALS - 1} trials after the first at random",
         trials=trials,
         seeds=tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + seeds)),
+        pair=pair.name,
+        learner=pair.config.learner.model_dump(mode="json", exclude_unset=True),
         steps=pair.config.budget.target,
         space=dict(space),
         arms={name: arm.found(_own(study, name)) for name, arm in arms.items()},

@@ -37,6 +37,7 @@ _ACTION_SPACES: dict[str, tuple[type[Space[Any]], ...]] = {
     name: (spaces.Discrete,) if name in VALUE_LEARNERS else (spaces.Box,) if LEARNERS[name].off_policy else _ANY_ACTION
     for name in ALGORITHMS
 }
+_COUNTING = "give the task the wrapper count_from_zero (MultiDiscrete: one of your own)"
 _OBSERVATION_SPACES = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
 
@@ -166,7 +167,7 @@ def refuse_unsuitable_spaces(config: LearnerConfig, observation_space: Space[Any
             raise ConfigError(f"{algorithm} can't learn from {space}: only from {kinds}")
     for space in (action_space, *_parts(observation_space)):
         if np.any(getattr(space, "start", 0)):
-            raise ConfigError(f"{algorithm} counts from 0, {space} does not")
+            raise ConfigError(f"{algorithm} counts from 0, {space} does not: {_COUNTING}")
     _refuse_unsuitable_actions(config, action_space)
     _refuse_unsuitable_observations(config, observation_space)
 

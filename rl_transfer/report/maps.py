@@ -72,8 +72,10 @@ def _effects(axes: Axes, manifest: Manifest, comparisons: Sequence[Comparison]) 
             if one.interval is not None:
                 axes.plot([x, x], [max(-_FAR, min(_FAR, end)) for end in one.interval], color=color, linewidth=2.2)
             axes.plot(x, y, VERDICTS[one.verdict][1], color=color, markersize=7)
-    ends = [one.difference for one in comparisons if one.difference is not None]
-    reach = 1.35 * max([2 * manifest.margin, *map(abs, ends)])
+    highest = max([2 * manifest.margin, *(abs(one.difference) for one in comparisons if one.difference is not None)])
+    ends = [abs(end) for one in comparisons if one.interval is not None for end in one.interval]
+    # Room for the intervals, but an unbounded one must not flatten the rest.
+    reach = 1.1 * min(max([highest, *ends]), 2 * highest)
     axes.set_ylim(-reach, reach)
     axes.set_xticks(distances, [f"{distance:g}" for distance in distances])
 

@@ -46,7 +46,7 @@ def verdict_table(results: StudyResults) -> Group:
 def _arm(arm: str, comparisons: Sequence[Comparison], words: str, *, header: bool) -> list[RenderableType]:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, show_header=header, header_style="dim")
     table.add_column("compared", min_width=24, max_width=38, overflow="fold")
-    table.add_column("verdict", width=13, no_wrap=True)
+    table.add_column("verdict", width=13, overflow="fold")
     table.add_column("diff.", width=6, justify="right", no_wrap=True)
     table.add_column("interval", width=16, no_wrap=True)
     table.add_column("p", width=5, no_wrap=True)

@@ -22,6 +22,7 @@ REMARKS = {
     "fragile": "the verdict would change if the arm's best run had failed",
     "at the ceiling": "arm and baseline both end at the top of the scale, where nothing can be told apart",
     "conditional": "conditional on this checkpoint: all runs of the arm start from one source agent",
+    "own learner": "arm and baseline have different hyperparameters, and the difference contains what these make",
 }
 """What is said beside a verdict, and what it means."""
 
@@ -56,7 +57,10 @@ def contrast(comparison: Comparison) -> str:
 
 def remarks(comparison: Comparison) -> list[str]:
     """What must be said beside a verdict."""
-    holds = (comparison.negligible, comparison.fragile, comparison.ceiling, comparison.conditional)
+    holds = (
+        *(comparison.negligible, comparison.fragile, comparison.ceiling),
+        *(comparison.conditional, comparison.unequal_learners),
+    )
     return [word for word, held in zip(REMARKS, holds, strict=True) if held]
 
 

@@ -15,6 +15,7 @@ from rl_transfer.study.draft import Draft, Place
 from rl_transfer.study.features import FeaturesConfig
 from rl_transfer.study.learners import LearnerConfig
 from rl_transfer.study.shipped import find_file
+from rl_transfer.study.tuning import TuningConfig
 from rl_transfer.study.yaml_file import KeyPath, dotted, parse_yaml, read_yaml, shown
 
 Overrides = dict[str, Any]
@@ -171,7 +172,20 @@ def load_study(text: str, overrides: Overrides | None = None) -> LoadedStudy:
         if pair.name in [earlier.name for earlier in pairs[:index]]:
             place: KeyPath = ("pairs", index) if index < len(config.pairs) else ()
             raise study.error(place, f"the name {pair.name} stands for another pair already")
+    if config.tuning is not None:
+        _refuse_other_tuning(study, config.tuning, pairs)
     return LoadedStudy(study_name, study, config, pairs)
+
+
+def _refuse_other_tuning(study: Draft, tuning: TuningConfig, pairs: tuple[LoadedPair, ...]) -> None:
+    """Refuse a record of tuning that is about something else than the study."""
+    for pair in pairs:
+        here = (pair.name, pair.config.learner.model_dump(mode="json", exclude_unset=True), pair.config.budget.target)
+        there = (tuning.pair, tuning.learner, tuning.steps)
+        differs = [what for what, a, b in zip(("pair", "learner", "steps"), here, there, strict=True) if a != b]
+        if differs:
+            what = f"{pair.name} has another {' and '.join(differs)} than what was tuned"
+            raise study.error(("tuning",), f"{what}: restore it, or remove tuning (--set tuning=null)")
 
 
 def _pairs(study: Draft, config: StudyConfig) -> Iterator[LoadedPair]:

@@ -50,6 +50,8 @@ class TuningConfig(Frozen):
         sampler: What proposed the trials.
         trials: Trials of each arm, the default hyperparameters included.
         seeds: Seed indices that every trial was trained with; verdicts never use them.
+        pair: Name of the pair that was tuned on.
+        learner: The pair's learner, over which the arms' are laid.
         steps: Steps on the target in each run.
         space: Where hyperparameters were looked for, by name.
         arms: What was found, by arm; ``scratch`` among them.
@@ -60,6 +62,8 @@ class TuningConfig(Frozen):
     sampler: Text
     trials: PositiveInt
     seeds: Annotated[Many[NonNegativeInt], Field(min_length=1)]
+    pair: Text
+    learner: dict[str, JsonValue]
     steps: PositiveInt
     space: dict[str, RangeConfig | ChoicesConfig]
     arms: dict[str, TunedConfig]

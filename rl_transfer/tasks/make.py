@@ -13,6 +13,7 @@ import rl_transfer_envs.wrappers
 from rl_transfer.errors import ConfigError, nearest
 from rl_transfer.study import Named, TaskConfig
 from rl_transfer.tasks.digest import describe_source
+from rl_transfer.tasks.meter import one_line
 
 Env = gymnasium.Env[Any, Any]
 _NO_SETTINGS = ("self", "env", "render_mode")
@@ -75,6 +76,15 @@ def inspect_task(task: TaskConfig) -> TaskFacts:
 
 
 def _make_bare(task: TaskConfig) -> Env:
+    env = _made_by_gymnasium(task)
+    for kind in ("observation_space", "action_space"):
+        if not isinstance(getattr(env.unwrapped, kind, None), gymnasium.Space):
+            env.close()
+            raise ConfigError(f"{task.id} has no {kind}: its environment must set one in __init__", key="id")
+    return env
+
+
+def _made_by_gymnasium(task: TaskConfig) -> Env:
     module, _, name = task.id.rpartition(":")
     try:
         return gymnasium.make(
@@ -93,11 +103,12 @@ def _make_bare(task: TaskConfig) -> Env:
         mend = f": pip install 'rl-transfer[{_EXTRAS[missing]}]'" if missing in _EXTRAS else ""
         raise ConfigError(f"{task.id} can't be made: {missing!r} is not installed{mend}", key="id") from error
     except GymnasiumError as error:
-        raise ConfigError(f"{task.id} can't be made: {error}", key="id") from error
+        raise ConfigError(f"{task.id} can't be made: {one_line(error)}", key="id") from error
     except TypeError as error:
         raise ConfigError(f"{task.id} can't be made: {_unknown_keyword(task) or error}", key="kwargs") from error
-    except Exception as error:
-        raise ConfigError(f"{task.id} can't be made: {error}", key="kwargs") from error
+    except (Exception, SystemExit) as error:
+        what = f"{task.id} can't be made: {type(error).__name__}: {one_line(error)}"
+        raise ConfigError(what, key="kwargs" if task.kwargs else "id") from error
 
 
 def keyword_parameters(task: TaskConfig) -> dict[str, inspect.Parameter]:

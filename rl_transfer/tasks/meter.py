@@ -40,7 +40,7 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
         """
         try:
             observation, info = self.env.reset(seed=seed, options=options)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise reset_failed(error) from error
         refuse_unusable(self.meter.steps, observation, 0.0)
         return observation, info
@@ -53,7 +53,7 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
         """
         try:
             observation, reward, terminated, truncated, info = self.env.step(action)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise step_failed(self.meter.steps, error) from error
         self.meter.steps += 1
         refuse_unusable(self.meter.steps, observation, reward)
@@ -62,12 +62,12 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 def reset_failed(error: BaseException) -> EnvironmentFailedError:
     """What to raise where a reset raised."""
-    return EnvironmentFailedError(f"reset raised {type(error).__name__}: {_line(error)}")
+    return EnvironmentFailedError(f"reset raised {type(error).__name__}: {one_line(error)}")
 
 
 def step_failed(steps: int, error: BaseException) -> EnvironmentFailedError:
     """What to raise where a step raised, after so many steps."""
-    return EnvironmentFailedError(f"step {steps} raised {type(error).__name__}: {_line(error)}")
+    return EnvironmentFailedError(f"step {steps} raised {type(error).__name__}: {one_line(error)}")
 
 
 def refuse_unusable(steps: int, observation: Any, reward: SupportsFloat) -> None:
@@ -82,14 +82,15 @@ def refuse_unusable(steps: int, observation: Any, reward: SupportsFloat) -> None
         EnvironmentFailedError: If something is not finite.
     """
     if np.asarray(reward).size != 1 or not _is_finite(reward):
-        raise EnvironmentFailedError(f"step {steps} gave the reward {_line(reward)}, which is no finite number")
+        raise EnvironmentFailedError(f"step {steps} gave the reward {one_line(reward)}, which is no finite number")
     if not _is_finite(observation):
         raise EnvironmentFailedError(
-            f"step {steps} gave an observation that is not made of finite numbers: {_line(observation)}"
+            f"step {steps} gave an observation that is not made of finite numbers: {one_line(observation)}"
         )
 
 
-def _line(value: object) -> str:
+def one_line(value: object) -> str:
+    """A text of bounded length without line breaks, such as what an environment raised."""
     text = " ".join(str(value).split())
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 

@@ -12,6 +12,7 @@ from rl_transfer.study import load_study
     [
         (["cartpole_heavy_pol"], "did you mean 'cartpole_heavy_pole'"),
         (["quickstart"], "has 2 pairs (cartpole_heavy_pole, cartpole_reversed), tuning takes one at a time"),
+        (["matrix"], "has ladders or a matrix: tune one pair alone"),
         (["cartpole_heavy_pole", "--trials", "0"], "--trials: must be at least 2"),
         (["cartpole_heavy_pole", "--store", "file"], "is no folder"),
     ],

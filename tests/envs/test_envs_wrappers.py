@@ -28,6 +28,7 @@ CATCH = "rl_transfer_envs:transfer/Catch-v0"
 # What each wrapper is built with around the cart-pole, those of pictures around a game.
 SETTINGS = {
     "action_penalty": {"coefficient": 0.1, "free_action": 0},
+    "count_from_zero": {},
     "delay_actions": {"steps": 2, "first_action": 1},
     "delay_observations": {"steps": 2},
     "delayed_reward": {"steps": 3},
@@ -111,6 +112,18 @@ class ContinuousActions(gymnasium.ActionWrapper, RecordConstructorArgs):
         return int(action[0] > 0)
 
 
+class CountedFromOne(gymnasium.ActionWrapper, RecordConstructorArgs):
+    """Pushes left for 1 and right for 2."""
+
+    def __init__(self, env):
+        RecordConstructorArgs.__init__(self)
+        super().__init__(env)
+        self.action_space = spaces.Discrete(2, start=1)
+
+    def action(self, action):
+        return action - 1
+
+
 def received(wrapper, action):
     wrapper.reset(seed=0)
     wrapper.step(action)
@@ -137,7 +150,8 @@ def bare(name):
     if name in ("image_observation", "render_observation"):
         return gymnasium.make(CATCH, render_mode="rgb_array")
     env = gymnasium.make(ID)
-    return ContinuousActions(env) if name == "discrete_actions" else env
+    odd = {"discrete_actions": ContinuousActions, "count_from_zero": CountedFromOne}
+    return odd[name](env) if name in odd else env
 
 
 def wrapped(name):
@@ -205,7 +219,7 @@ def test_neutral_settings_leave_everything_as_it_is(name):
 
 @every_wrapper
 def test_the_settings_change_what_is_seen(name):
-    if name == "discrete_actions":
+    if name in ("discrete_actions", "count_from_zero"):
         assert wrapped(name).action_space != bare(name).action_space
     else:
         assert trajectory(wrapped(name), 1) != trajectory(bare(name), 1)
@@ -568,3 +582,14 @@ def test_images_are_changed_within_their_bounds(name, settings):
         assert 0.4 < (away == 0).mean() < 0.6 and away.max() > 80
     else:
         np.testing.assert_array_equal(np.unique(seen), [72, 200])  # 200 - 127.5 rounds to even
+
+
+def test_spaces_that_start_elsewhere_are_counted_from_0():
+    inner = Probe(spaces.Discrete(3, start=5), spaces.Discrete(4, start=-2))
+    env = wrapper_class("count_from_zero")(inner)
+    assert (env.action_space, env.observation_space) == (spaces.Discrete(3), spaces.Discrete(4))
+    seen = [env.reset(seed=1)[0], *(env.step(action)[0] for action in range(3))]
+    assert inner.received == [5, 6, 7]
+    assert all(one in env.observation_space for one in seen)
+    plain = Probe(spaces.Discrete(3, start=5), spaces.Discrete(4, start=-2))
+    assert [one - 2 for one in seen] == [plain.reset(seed=1)[0], *(plain.step(action)[0] for action in (5, 6, 7))]

@@ -10,8 +10,9 @@ from tiny_study import Recorder, write_study
 from rl_transfer import run_study, tune_study
 from rl_transfer.api import plan
 from rl_transfer.errors import ConfigError, RLTransferError
+from rl_transfer.execute.tuning import refuse_untunable
 from rl_transfer.store import Store, read_spec
-from rl_transfer.study import FIRST_TUNING_SEED, load_study
+from rl_transfer.study import FIRST_TUNING_SEED, load_study, parse_overrides
 
 pytestmark = pytest.mark.xdist_group("tuning")
 ARMS = {"heads": {"methods": [{"fine_tune": {"roles": ["policy_head"]}}], "learner": {"gamma": 0.9}}}
@@ -213,19 +214,22 @@ def test_the_tuned_study_finds_its_pair_from_any_folder(tmp_path, monkeypatch, p
     study = "cartpole_heavy_pole"
     if place != "shipped":
         study = str(write_study(tmp_path / "pairs").with_name("mine.yaml"))
+    loaded = load_study(study)
+    (pair,) = loaded.pairs
     arm = TunedConfig(default_score=0.0, best_score=0.0, best_trial=1)
     found = TuningConfig(
         objective="o",
         sampler="s",
         trials=2,
         seeds=(FIRST_TUNING_SEED,),
-        steps=1,
+        pair=pair.name,
+        learner=pair.config.learner.model_dump(mode="json", exclude_unset=True),
+        steps=pair.config.budget.target,
         space={},
         arms={"scratch": arm, "fine_tune": arm.model_copy(update={"learner": {"learning_rate": "lin_1e-3"}})},
         versions={},
     )
     file = tmp_path / ("pairs" if place == "beside" else "studies") / "new.yaml"
-    loaded = load_study(study)
     write_tuned(loaded, found, file)
     assert yaml.safe_load(file.read_text())["pairs"] == [text]
     monkeypatch.chdir("/")
@@ -235,3 +239,8 @@ def test_the_tuned_study_finds_its_pair_from_any_folder(tmp_path, monkeypatch, p
     assert again.config.tuning == found
     with pytest.raises(ConfigError, match="can't be written"):
         write_tuned(loaded, found, file)
+    for changed, what in [("learner.gamma=0.5", "learner"), ("budget.target=2048", "steps")]:
+        with pytest.raises(ConfigError, match=rf"tuning: {pair.name} has another {what} than what was tuned"):
+            load_study(str(file), parse_overrides([changed]))
+    with pytest.raises(ConfigError, match="has been tuned, and what these trials found would be lost"):
+        refuse_untunable(again, trials=2, seeds=1)

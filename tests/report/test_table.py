@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from rl_transfer.analysis import write_results
 from rl_transfer.report import verdict_table
 
 
@@ -51,6 +52,20 @@ def test_a_changed_curve_changes_the_row(build):
     difference = f"{before.comparisons[0].difference:+.3f}"
     assert difference in printed(before)
     assert difference not in printed(after)
+
+
+def test_a_difference_that_contains_one_of_hyperparameters_says_so(build):
+    store, results = build()
+    file = store / "studies/quick/study.json"
+    written = json.loads(file.read_text())
+    written["pairs"]["cartpole_heavy_pole"]["arms"]["fine_tune"]["learner"] = {"gamma": 0.9}
+    file.write_text(json.dumps(written))
+    found = write_results(store, results.data.manifest.name)
+    unequal = {(one.pair, one.family) for one in found.comparisons if one.unequal_learners}
+    assert unequal == {("cartpole_heavy_pole", "total"), ("cartpole_heavy_pole", "initialisation")}
+    verdicts = json.loads((store / "studies/quick/verdicts.json").read_text())
+    assert sum(one["unequal_learners"] for one in verdicts) == 2
+    assert printed(found).count("(own learner)") == 2
 
 
 def test_a_verdict_from_one_source_agent_is_conditional(build):

@@ -14,6 +14,8 @@ TUNING = {
     "sampler": "TPE, seed 0",
     "trials": 7,
     "seeds": [1_000_000, 1_000_001],
+    "pair": "cartpole_heavy_pole",
+    "learner": {"algorithm": "ppo"},
     "steps": 20_480,
     "space": {
         "learning_rate": {"low": 1e-5, "high": 0.01, "log": True},

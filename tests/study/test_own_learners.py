@@ -14,6 +14,8 @@ TUNING = {
     "sampler": "TPE",
     "trials": 2,
     "seeds": [1_000_000],
+    "pair": "pair",
+    "learner": {"algorithm": "ppo", "n_steps": 32, "gamma": 0.98},
     "steps": 2048,
     "space": {"learning_rate": {"low": 1e-5, "high": 0.01, "log": True}, "n_epochs": {"choices": [1, 5]}},
     "arms": {
@@ -82,6 +84,10 @@ def test_a_record_must_be_of_the_hyperparameters_in_the_study(write):
     file = write(study=("", yaml.safe_dump({"tuning": TUNING})))
     with pytest.raises(ConfigError, match="the learner of two is not the one that tuning found"):
         load(file)
+    for changed, what in [("learner.gamma=0.7", "learner"), ("budget.target=4096", "steps"), ("tuning.pair=x", "pair")]:
+        with pytest.raises(ConfigError, match=rf"tuning: pair has another {what} than what was tuned: restore it"):
+            load(file, "arms.two.learner.gamma=0.9", changed)
+    assert load(file, "tuning=null", "learner.gamma=0.7").config.tuning is None
     study = load(file, "arms.two.learner.gamma=0.9")
     assert study.config.tuning.arms["two"].best_score == 0.3
     assert study.config.tuning.model_dump(mode="json")["space"] == TUNING["space"]

@@ -1,5 +1,7 @@
 """Environments that fail, importable by worker processes as ``failing_envs:failing/...``."""
 
+import os
+
 import gymnasium
 from gymnasium.envs.classic_control import CartPoleEnv
 
@@ -20,7 +22,18 @@ class Exits(CartPoleEnv):
     """CartPole that takes its process along."""
 
     def step(self, action):
-        raise SystemExit(3)
+        os._exit(3)
+
+
+class Leaves(CartPoleEnv):
+    """CartPole that calls ``sys.exit`` where it is made."""
+
+    def __init__(self, **kwargs):
+        raise SystemExit("no display")
+
+
+class Bare(gymnasium.Env):
+    """Has no spaces."""
 
 
 class Chatters(CartPoleEnv):
@@ -31,6 +44,6 @@ class Chatters(CartPoleEnv):
         return super().reset(**kwargs)
 
 
-for name, entry in (("Raises", Raises), ("Exits", Exits), ("Chatters", Chatters)):
+for name, entry in (("Raises", Raises), ("Exits", Exits), ("Chatters", Chatters), ("Leaves", Leaves), ("Bare", Bare)):
     if f"failing/{name}-v0" not in gymnasium.registry:
         gymnasium.register(f"failing/{name}-v0", entry_point=entry, max_episode_steps=500)

@@ -28,6 +28,8 @@ class TestErrors:
             (task("probes:Wlak-v0"), "id", "did you mean 'Walk-v0'"),
             (task("no_such_package:Walk-v0"), "id", "'no_such_package' is not installed"),
             (task("a b c"), "id", "a b c"),
+            (task("failing_envs:failing/Leaves-v0"), "id", "can't be made: SystemExit: no display"),
+            (task("failing_envs:failing/Bare-v0"), "id", "has no observation_space: its environment must set one"),
             (task("ALEX/Pong-v5"), "id", r"registered ALEX/: put the module .* package:ALEX/Pong-v5"),
             (task(kwargs={"gravitiy": 1.0}), "kwargs", "no keyword 'gravitiy'; did you mean 'gravity'"),
             (task("probes:Walk-v0", kwargs={"gaol": 1}), "kwargs", "no keyword 'gaol'; did you mean 'goal'"),
