@@ -53,7 +53,9 @@ def expected(folder, config):
     return chosen
 
 
-@pytest.mark.parametrize(("arm", "config"), [("scratch", ppo(normalize=True)), ("value", tiny("dqn"))])
+@pytest.mark.parametrize(
+    ("arm", "config"), [pytest.param("scratch", ppo(normalize=True), marks=pytest.mark.slow), ("value", tiny("dqn"))]
+)
 def test_the_stored_agent_is_what_acts(store, tmp_path, capsys, arm, config):
     folder, file = run_of(store, arm), tmp_path / "actor.onnx"
     assert main(["export", str(folder), "--format", "onnx", "--output", str(file)]) == 0

@@ -287,7 +287,12 @@ def test_every_shipped_pair_passes_its_own_examination(tmp_path, pair):
     assert found.minutes is not None
 
 
-@pytest.mark.parametrize("study", shipped_names("studies"))
+LARGE = ("ladders", "matrix", "zoo")
+
+
+@pytest.mark.parametrize(
+    "study", [pytest.param(one, marks=pytest.mark.slow if one in LARGE else ()) for one in shipped_names("studies")]
+)
 def test_every_shipped_study_can_be_planned(tmp_path, study):
     for pair in load_study(study).pairs:
         import_named(pair.config.source_agent, tmp_path / "runs")

@@ -30,7 +30,7 @@ LIBRARY = {
     name: getattr(stable_baselines3, name.upper(), None) or getattr(sb3_contrib, name.upper()) for name in ALGORITHMS
 }
 LIBRARY_OF = {name: cls.__module__.partition(".")[0] for name, cls in LIBRARY.items()}
-QUICK = {("vector", "ppo"), ("vector", "qrdqn"), ("dict", "ppo")}
+QUICK = {("vector", "ppo"), ("vector", "qrdqn")}
 FACTS = {"algorithm": "any", "task": "Sights-v0", "run": "0123456789ab"}
 
 _IMAGE = spaces.Box(0, 255, (12, 16, 3), np.uint8)
@@ -162,7 +162,7 @@ def cases():
     for algorithm in ALGORITHMS:
         for sight in ("vector", "dict", "choice", "image"):
             for normalize in (True, False) if sight in ("vector", "dict") else (False,):
-                # One of each kind of actor (categorical, squashed, deterministic, values), and one Dict observation.
+                # An actor and a value network.
                 quick = normalize and (sight, algorithm) in QUICK
                 marks = () if quick else (pytest.mark.slow,)
                 yield pytest.param(algorithm, sight, normalize, marks=marks)

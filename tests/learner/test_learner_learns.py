@@ -25,7 +25,7 @@ SETTINGS = {
 }
 BUDGET = dict.fromkeys(SETTINGS, 2560) | dict.fromkeys(("dqn", "qrdqn", "sac", "tqc", "td3", "ddpg"), 1200)
 BUDGET |= {"a2c": 5120, "qrdqn": 1600, "sac": 2400, "tqc": 2400}
-FAST = ("ppo", "dqn")
+FAST = ("dqn",)
 
 
 def with_box_actions(algorithm):

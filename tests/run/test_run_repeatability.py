@@ -59,7 +59,7 @@ def sources(tmp_path_factory):
     }
 
 
-QUICK = ("ppo", "dqn", "ppo-fine-tune-placebo", "dqn-both")
+QUICK = ("ppo", "ppo-fine-tune-placebo", "dqn-both")
 
 
 @pytest.fixture(
