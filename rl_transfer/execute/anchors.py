@@ -1,7 +1,8 @@
 """Returns measured without an agent: what random actions get, and the worst that happens."""
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,10 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_transfer.errors import EnvironmentFailedError
+from rl_transfer.errors import ConfigError, EnvironmentFailedError
 from rl_transfer.study import TaskConfig
 from rl_transfer.tasks.make import Env, make
 from rl_transfer.tasks.meter import Charged, Meter
-
-_PROBE_EPISODES = 2
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,9 @@ class Anchors:
 
     @property
     def standard_error(self) -> float:
-        """Of that mean."""
-        return float(self.random_E.std(ddof=1) / np.sqrt(len(self.random_E)))
+        """Of that mean; infinite for a single episode."""
+        count = len(self.random_E)
+        return float(self.random_E.std(ddof=1) / np.sqrt(count)) if count > 1 else math.inf
 
 
 def measure_anchors(task: TaskConfig, episodes: int) -> Anchors:
@@ -57,57 +57,91 @@ def measure_anchors(task: TaskConfig, episodes: int) -> Anchors:
         ConfigError: If the task can't be made.
         EnvironmentFailedError: If it fails.
     """
+    return _measured(task, episodes, steps=math.inf, seconds=math.inf)
+
+
+def measure_anchors_within(task: TaskConfig, steps: int, seconds: float, episodes: int) -> Anchors:
+    """Play a task without looking, as long as steps and time allow; only episodes that were finished count.
+
+    Args:
+        task: The task.
+        steps: No episode of random actions begins after so many; as many are for constant actions.
+        seconds: Time for all; random actions begin no episode after half of it.
+        episodes: The most episodes of random actions.
+
+    Raises:
+        ConfigError: If the task can't be made, or no episode is finished in time.
+        EnvironmentFailedError: If it fails.
+    """
+    return _measured(task, episodes, steps=steps, seconds=seconds)
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """When playing stops.
+
+    Attributes:
+        steps: After so many no episode begins.
+        last_start: At this moment neither.
+        deadline: At this moment an episode is left as it is.
+    """
+
+    steps: float
+    last_start: float
+    deadline: float
+
+
+_Choose = Callable[[], Any]
+
+
+def _measured(task: TaskConfig, episodes: int, *, steps: float, seconds: float) -> Anchors:
     env = Charged(make(task), Meter())
+    start = time.perf_counter()
+    deadline = start + seconds
     try:
         space = deepcopy(env.action_space)  # which others may share
         space.seed(0)
-        random = _play(env, space.sample, episodes)
-        constant = [
-            played
-            for action in _countable(space)
-            for played in _play(env, lambda action=action: action, -(-episodes // len(_countable(space))))  # type: ignore[misc]
-        ]
+        choices: list[tuple[_Choose, int]] = [(space.sample, seed) for seed in range(episodes)]
+        random = list(_play(env, choices, _Bounds(steps, start + seconds / 2, deadline)))
+        if not random:
+            problem = f"an episode of {task.id} takes more than {seconds:g} s"
+            raise ConfigError(f"{problem}: give it a time limit that ends it sooner (max_episode_steps)")
+        constant = list(_play(env, _constant(space, len(random)), _Bounds(steps, deadline, deadline)))
     finally:
         env.close()
     return_E, length_E = np.array(random + constant).T
     return Anchors(return_E[: len(random)], float(return_E.min()), float(return_E.max()), float(length_E.mean()))
 
 
-def measure_anchors_within(task: TaskConfig, steps: int, seconds: float, episodes: tuple[int, int]) -> Anchors:
-    """Play a task without looking, as long as steps and time allow.
-
-    Args:
-        task: The task.
-        steps: Environment steps of random actions, about; those of constant actions come on top.
-        seconds: Time for all, about: a slow environment gets fewer steps.
-        episodes: The fewest and the most.
-
-    Raises:
-        ConfigError: If the task can't be made.
-        EnvironmentFailedError: If it fails.
-    """
-    before = time.perf_counter()
-    length = measure_anchors(task, _PROBE_EPISODES).mean_length
-    step_seconds = (time.perf_counter() - before) / (2 * _PROBE_EPISODES * length)
-    allowed = min(steps, seconds / (2 * step_seconds)) / length
-    return measure_anchors(task, int(np.clip(allowed, *episodes)))
-
-
-def _countable(space: gymnasium.Space[Any]) -> range:
+def _constant(space: gymnasium.Space[Any], episodes: int) -> list[tuple[_Choose, int]]:
+    """About so many episodes of constant actions, where those can be counted: all with one seed before the next."""
     if not isinstance(space, gymnasium.spaces.Discrete):
-        return range(0)
-    return range(int(space.start), int(space.start + space.n))
+        return []
+    actions = range(int(space.start), int(space.start + space.n))
+    seeds = range(-(-episodes // len(actions)))
+    return [(lambda action=action: action, seed) for seed in seeds for action in actions]  # type: ignore[misc]
 
 
-def _play(env: Env, choose: Callable[[], Any], episodes: int) -> list[tuple[float, int]]:
-    """Return and length of each episode."""
-    return [_episode(env, choose, seed) for seed in range(episodes)]
+def _play(env: Env, episodes: Iterable[tuple[_Choose, int]], bounds: _Bounds) -> Iterator[tuple[float, int]]:
+    """Return and length of each finished episode, given who chooses and the seed of each."""
+    steps = 0
+    for choose, seed in episodes:
+        if steps >= bounds.steps or time.perf_counter() >= bounds.last_start:
+            return
+        played = _episode(env, choose, seed, bounds.deadline)
+        if played is None:
+            return
+        steps += played[1]
+        yield played
 
 
-def _episode(env: Env, choose: Callable[[], Any], seed: int) -> tuple[float, int]:
+def _episode(env: Env, choose: _Choose, seed: int, deadline: float) -> tuple[float, int] | None:
+    """Return and length; None if it is not over at the deadline."""
     env.reset(seed=seed)
     total, length, ended = 0.0, 0, False
     while not ended:
+        if time.perf_counter() >= deadline:
+            return None
         _, reward, terminated, truncated, _ = env.step(choose())
         if np.shape(reward):  # type: ignore[call-overload]
             raise EnvironmentFailedError(f"step {length} of an episode gave the reward {reward}: it must be one number")

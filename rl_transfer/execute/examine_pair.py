@@ -1,25 +1,29 @@
 """A pair examined before it costs anything: its environments, its numbers, and a thousand steps of training."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rl_transfer.errors import EnvironmentFailedError, RLTransferError
+from rl_transfer.errors import ConfigError, EnvironmentFailedError, RLTransferError
 from rl_transfer.execute.anchors import Anchors, measure_anchors_within
-from rl_transfer.execute.examine_task import Finding, examine, one_line, same_task
+from rl_transfer.execute.examine_task import Finding, Output, examine, one_line, same_task
 from rl_transfer.execute.plan import Plan, PlannedRun
 from rl_transfer.run.protocol import Progress, Run
+from rl_transfer.stats.student import critical_value
 from rl_transfer.store import read_json
 from rl_transfer.study import LearnerConfig, PairConfig, RunSpec, TaskConfig
 
 SMOKE_STEPS = 1000
-_EPISODES = (10, 100)
+_TIMED = (1, 2)
+"""Points between which hardly anything happens but an evaluation."""
+_EPISODES = 100
 _RANDOM_STEPS = 20_000
 _SECONDS = 8.0
-# What a stated mean may differ from the measured one: so many standard errors, and this share of the score's unit.
-_STANDARD_ERRORS = 4.0
+# A mean that differs from the measured one by more than chance does so often, and this share of the score's unit.
+_CHANCE = 1e-4
 _SHARE = 0.02
 
 
@@ -50,13 +54,14 @@ def examine_pair(plan: Plan) -> Examination:
     (pair,) = plan.study.pairs
     config = pair.config
     findings = [*examine("source", config.source), *examine("target", config.target)]
-    if not any(finding.outcome == "problem" for finding in findings):
-        findings += _numbers_guarded(config)
     minutes = None
-    if not any(finding.outcome == "problem" for finding in findings if finding.check != "anchors"):
-        for about, run in _smoke_runs(plan):
-            finding, minutes = _smoke(about, run.spec)
-            findings.append(finding)
+    with redirect_stdout(Output()):
+        if not any(finding.outcome == "problem" for finding in findings):
+            findings += _numbers_guarded(config)
+        if not any(finding.outcome == "problem" for finding in findings if finding.check != "anchors"):
+            for about, run in _smoke_runs(plan):
+                finding, minutes = _smoke(about, run.spec)
+                findings.append(finding)
     return Examination(tuple(findings), minutes)
 
 
@@ -67,6 +72,8 @@ def _numbers_guarded(config: PairConfig) -> list[Finding]:
         findings.extend(_numbers(config))
     except EnvironmentFailedError as error:
         findings.append(Finding("pair", "numbers", "problem", f"{one_line(error)}: mend the environment"))
+    except ConfigError as error:
+        findings.append(Finding("pair", "numbers", "problem", one_line(error)))
     return findings
 
 
@@ -86,7 +93,7 @@ def _numbers(config: PairConfig) -> Iterator[Finding]:
 def _anchors(config: PairConfig) -> Iterator[Finding]:
     score, found = config.score, _measured(config.target)
     unit = score.reference - score.random
-    allowed = _STANDARD_ERRORS * found.standard_error + _SHARE * unit
+    allowed = critical_value(_CHANCE, max(len(found.random_E) - 1, 1)) * found.standard_error + _SHARE * unit
     summary = (
         f"random actions give {found.random:.1f} ± {found.standard_error:.1f}, the worst episode {found.worst:.1f}"
     )
@@ -133,26 +140,34 @@ def _smoke_runs(plan: Plan) -> Iterator[tuple[str, PlannedRun]]:
 
 
 def _smoke(about: str, spec: RunSpec) -> tuple[Finding, float | None]:
-    """Train for a thousand steps in a folder that is removed again; the time is that from the first to the last."""
+    """Train for a thousand steps, in a folder that is removed again, and time it."""
     rollout = spec.learner.rollout_steps
     steps = -(-SMOKE_STEPS // rollout) * rollout
     short = spec.model_copy(
         update={
             "learner": _early(spec.learner, steps),
-            "grid": (0, steps),
+            "grid": (0, *_TIMED, steps),
             "episodes": 1,
             "segment_steps": max(spec.segment_steps, steps),
         }
     )
     check = f"{steps:,} steps of {spec.learner.algorithm}"
-    times: list[float] = []
-    problem = _trained(short, lambda _: times.append(time.monotonic()))
+    passed: list[tuple[int, float]] = []
+    problem = _trained(short, lambda progress: passed.append((progress.step, time.monotonic())))
     if problem is not None:
         return Finding(about, check, "problem", problem), None
-    seconds = max(times[-1] - times[0], 1e-6)
-    minutes = spec.budget_steps / (steps / seconds) / 60
-    text = f"{steps / seconds:,.0f} steps/s with evaluation: about {minutes:.1f} min for {spec.budget_steps:,} steps"
-    return Finding(about, check, "good", text), minutes
+    seconds = _estimated_seconds(spec, passed)
+    speed = f"{spec.budget_steps / seconds:,.0f} steps/s with evaluation"
+    text = f"{speed}: about {seconds / 60:.1f} min for {spec.budget_steps:,} steps"
+    return Finding(about, check, "good", text), seconds / 60
+
+
+def _estimated_seconds(spec: RunSpec, passed: Sequence[tuple[int, float]]) -> float:
+    """What a run will take, from the moments at which a short one with one episode a point passed its steps."""
+    first, (steps, end) = dict(reversed(passed)), passed[-1]
+    episode_seconds = first[_TIMED[1]] - first[_TIMED[0]]
+    training_seconds = max(end - first[0] - (1 + len(_TIMED)) * episode_seconds, 1e-6)
+    return spec.budget_steps * training_seconds / steps + len(spec.grid) * spec.episodes * episode_seconds
 
 
 def _trained(spec: RunSpec, on_progress: Callable[[Progress], None]) -> str | None:
@@ -172,7 +187,7 @@ def _trained(spec: RunSpec, on_progress: Callable[[Progress], None]) -> str | No
 
 
 def _early(learner: LearnerConfig, steps: int) -> LearnerConfig:
-    """A learner that begins to learn within so many steps."""
+    """A learner that learns during nearly all of so many steps, as in a long run."""
     if learner.off_policy:
-        return learner.model_copy(update={"learning_starts": min(learner.learning_starts, steps // 2)})  # type: ignore[union-attr]
+        return learner.model_copy(update={"learning_starts": min(learner.learning_starts, steps // 20)})  # type: ignore[union-attr]
     return learner

@@ -1,11 +1,13 @@
 """One environment examined before anything is trained on it: does it keep its promises, does each setting matter?"""
 
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
+from io import TextIOBase
 from itertools import islice, repeat
 from textwrap import shorten
 from typing import Any, Literal
@@ -15,7 +17,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 
 from rl_transfer.errors import ConfigError, EnvironmentFailedError
 from rl_transfer.study import TaskConfig
-from rl_transfer.tasks.make import Env, keyword_parameters, make
+from rl_transfer.tasks.make import Env, inspect_task, keyword_parameters, make
 from rl_transfer.tasks.meter import Charged, Meter
 
 STEPS = 1000
@@ -69,11 +71,33 @@ def examine(about: str, task: TaskConfig) -> Iterator[Finding]:
         ("same seed, same steps", _repeatability),
         ("every setting matters", _settings),
     )
+    output = Output()
     for check, run in checks:
-        found, failed = _guarded(run, task)
+        with redirect_stdout(output):
+            found, failed = _guarded(run, task)
         yield from (Finding(about, check, outcome, text) for outcome, text in found or [("good", "")])
         if failed:
-            return  # The others would fail alike.
+            break  # The others would fail alike.
+    if output.came:
+        yield Finding(about, "output", "note", "prints while it runs: nothing of that is shown here")
+
+
+class Output(TextIOBase):
+    """Takes the place of standard output and keeps nothing of what an environment prints.
+
+    Attributes:
+        came: Whether anything did.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        # Where rich looks for the terminal behind a replacement: a spinner goes on, and does not count.
+        self.rich_proxied_file = getattr(sys.stdout, "rich_proxied_file", sys.stdout)
+
+    def write(self, text: str) -> int:
+        """Note that something was printed."""
+        self.came = self.came or bool(text)
+        return len(text)
 
 
 def _guarded(run: _Check, task: TaskConfig) -> tuple[list[tuple[Outcome, str]], bool]:
@@ -146,7 +170,7 @@ def _repeatability(task: TaskConfig) -> Iterator[tuple[Outcome, str]]:
 
 
 def _settings(task: TaskConfig) -> Iterator[tuple[Outcome, str]]:
-    """Each keyword and each wrapper left out in turn: something must change."""
+    """Each keyword, each wrapper and the time limit left out in turn: something must change."""
     for key, value in task.kwargs.items():
         kwargs = {name: other for name, other in task.kwargs.items() if name != key}
         if _changes_nothing(task, task.model_copy(update={"kwargs": kwargs})):
@@ -158,6 +182,9 @@ def _settings(task: TaskConfig) -> Iterator[tuple[Outcome, str]]:
         wrappers = task.wrappers[:index] + task.wrappers[index + 1 :]
         if _changes_nothing(task, task.model_copy(update={"wrappers": wrappers})):
             yield "note", f"wrappers.{index}: {wrapper.name} {_NOTHING}"
+    unlimited = task.model_copy(update={"max_episode_steps": None})
+    if task != unlimited and _changes_nothing(task, unlimited):
+        yield "note", f"max_episode_steps: {task.max_episode_steps} {_NOTHING}"
 
 
 def _is_default(task: TaskConfig, key: str) -> bool:
@@ -169,14 +196,14 @@ def _is_default(task: TaskConfig, key: str) -> bool:
 def _changes_nothing(task: TaskConfig, other: TaskConfig) -> bool:
     """Whether two tasks can't be told apart; a task that can't be made, fails, or has other spaces, can."""
     try:
-        theirs = make(other)
+        ours, theirs = inspect_task(task), inspect_task(other)
     except ConfigError:
         return False
-    with closing(theirs), closing(make(task)) as ours:
-        if (ours.observation_space, ours.action_space) != (theirs.observation_space, theirs.action_space):
-            return False
-        if len({env.spec and env.spec.max_episode_steps for env in (ours, theirs)}) > 1:
-            return False
+    if (ours.observation_space, ours.action_space) != (theirs.observation_space, theirs.action_space):
+        return False
+    limits = {ours.max_episode_steps, theirs.max_episode_steps}
+    if len(limits) > 1 and min(limits) >= _HELD_STEPS:
+        return False  # More steps than are tried: these limits can't show.
     try:
         return _first_difference(task, other) is None and _first_difference(task, other, held=True) is None
     except EnvironmentFailedError:

@@ -3,26 +3,29 @@
 import json
 import math
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from textwrap import wrap
 from typing import Any
 
 import gymnasium
-import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from rl_transfer.errors import ConfigError, EnvironmentFailedError, nearest
 from rl_transfer.execute.anchors import Anchors, measure_anchors_within
 from rl_transfer.execute.examine_task import one_line
+from rl_transfer.execute.plan import plan_study
 from rl_transfer.learner import refuse_unsuitable_spaces
-from rl_transfer.study import ALGORITHMS, LEARNERS, OFF_POLICY, LearnerConfig, TaskConfig, checked_name
+from rl_transfer.store import Store
+from rl_transfer.study import ALGORITHMS, LEARNERS, OFF_POLICY, LearnerConfig, TaskConfig, checked_name, load_study
 from rl_transfer.study.rl_zoo import ZooEntry, zoo_entry, zoo_version
+from rl_transfer.study.yaml_file import dump_yaml
 from rl_transfer.tasks import TaskFacts, inspect_task, keyword_parameters
-from rl_transfer.tasks.spaces import form, keys, mapping_template, short
+from rl_transfer.tasks.spaces import form, keys, mapping_template, quoted, short
 
 _HERE = Path(__file__).parent
-_EPISODES = (10, 1000)
+_EPISODES = 1000
 _RANDOM_STEPS = 50_000
 _SECONDS = 20.0
 _POINTS = 11
@@ -38,8 +41,8 @@ class NewPair:
 
     Attributes:
         name: Its name, which is the file's.
-        source: The source task.
-        target: The target task.
+        source: The source task; its time limit is for an environment that has none.
+        target: The target task, likewise.
         algorithm: The learner; PPO by default, which takes all actions.
         reference: The return of a good agent on the target; by default the environment's own threshold.
     """
@@ -63,18 +66,46 @@ def write_pair(wanted: NewPair, folder: Path) -> Path:
 
     Raises:
         ConfigError: If the name can't be a file's, the file is there already, a task can't be made, the algorithm does
-            not suit it, an environment fails, or nothing is known that could be the reference.
+            not suit it, an environment fails, nothing is known that could be the reference, or what would be written
+            can't be run.
     """
     file = folder / f"{checked_name(wanted.name, 'NAME')}.yaml"
     if file.exists():
         raise ConfigError("is there already: choose another name, or remove it", file=file)
-    text = _pair_text(wanted, file)
+    limited = replace(wanted, source=_limited(wanted.source), target=_limited(wanted.target))
+    text = _pair_text(limited, file)
+    _refuse_unusable(text, file)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"can't be written: {error.strerror}", file=file) from error
     return file
+
+
+def _limited(task: TaskConfig) -> TaskConfig:
+    """A task that has its time limit only where the environment has none of its own."""
+    unlimited = task.model_copy(update={"max_episode_steps": None})
+    try:
+        inspect_task(unlimited)
+    except ConfigError:
+        return task  # which is said to be wrong where it is
+    return unlimited
+
+
+def _refuse_unusable(text: str, file: Path) -> None:
+    """Plan what is to be written under another folder's name, so that nothing is left behind that can't be run.
+
+    Raises:
+        ConfigError: If it can't.
+    """
+    with TemporaryDirectory() as folder:
+        draft = Path(folder) / file.name
+        draft.write_text(text, encoding="utf-8")
+        try:
+            plan_study(load_study(str(draft)), Store(Path(folder) / "runs"))
+        except ConfigError as error:
+            raise ConfigError(error.message, file=f"{file} (not written)", key=error.key) from error
 
 
 def _pair_text(wanted: NewPair, file: Path) -> str:
@@ -143,9 +174,7 @@ def _mapping(source: TaskFacts, target: TaskFacts) -> dict[str, Any]:
     different = {what: pair for what, pair in pairs.items() if form(pair[0]) != form(pair[1])}
     lines = mapping_template(different) if different else []
     spaces = [
-        f"{what}{f' {key}' if key else ''}: {_side(ours, key)} in the source, {_side(theirs, key)} in the target"
-        for what, (ours, theirs) in different.items()
-        for key in {**keys(theirs), **keys(ours)}
+        _compared(what, key, *pair) for what, pair in different.items() for key in {**keys(pair[1]), **keys(pair[0])}
     ]
     named = any(len(keys(space)) > 1 for pair in different.values() for space in pair)
     by = "the names of keys and by position" if named else "position"
@@ -158,6 +187,11 @@ def _folded(line: str) -> str:
     indent = " " * (len(value) - len(value.lstrip()))
     parts = wrap(value.strip(), _LINE, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
     return "\n".join(parts) + mark + comment
+
+
+def _compared(what: str, key: str, source: gymnasium.Space[Any], target: gymnasium.Space[Any]) -> str:
+    label = f"{what} {quoted(key)}" if key else what
+    return f"{label}: {_side(source, key)} in the source, {_side(target, key)} in the target"
 
 
 def _side(space: gymnasium.Space[Any], key: str) -> str:
@@ -205,9 +239,7 @@ def _hyperparameters(learner: LearnerConfig, entry: ZooEntry | None) -> dict[str
 def _numbers(wanted: NewPair) -> dict[str, Any]:
     target, source = (_measured(about, getattr(wanted, about)) for about in ("target", "source"))
     reference, comment = _reference(wanted, target)
-    same = wanted.source.id == wanted.target.id
-    known = reference if same else _threshold(wanted.source)
-    good = source.best if known is None or known <= source.random else known
+    good, source_comment = _source_good(wanted, source)
     threshold = source.random + _SHARE_OF_REFERENCE * (good - source.random)
     return {
         "episodes": len(target.random_E),
@@ -216,8 +248,20 @@ def _numbers(wanted: NewPair) -> dict[str, Any]:
         "reference": float(reference),
         "reference_comment": comment,
         "source_threshold": _rounded(threshold, good - source.random),
-        "source_comment": f"Random actions give {source.random:.4g} there, a good agent {good:.4g}.",
+        "source_comment": f"Random actions give {source.random:.4g} there, {source_comment}",
     }
+
+
+def _source_good(wanted: NewPair, found: Anchors) -> tuple[float, str]:
+    """The return that stands for a good agent's on the source, and where the number comes from."""
+    given = wanted.reference if wanted.source.id == wanted.target.id else None
+    known = _threshold(wanted.source) if given is None else given
+    if known is not None and known > found.random:
+        return known, f"a good agent {known:.4g}."
+    return found.best, (
+        f"and no threshold is known: {found.best:.4g} is the best episode of random and constant actions, the number "
+        "below lies 80 % of the way there. Write what a trained source gets."
+    )
 
 
 def _measured(about: str, task: TaskConfig) -> Anchors:
@@ -226,6 +270,8 @@ def _measured(about: str, task: TaskConfig) -> Anchors:
     except EnvironmentFailedError as error:
         what = f"{task.id} fails under random actions: {one_line(error)}: mend the environment"
         raise ConfigError(what, file=f"--{about}") from error
+    except ConfigError as error:
+        raise ConfigError(error.message, file=f"--{about}") from error
 
 
 def _reference(wanted: NewPair, found: Anchors) -> tuple[float, str]:
@@ -271,4 +317,4 @@ def _comment(text: str) -> str:
 
 
 def _yaml(value: Any) -> str:
-    return yaml.safe_dump(value, sort_keys=False, default_flow_style=None, width=_LINE).rstrip()
+    return dump_yaml(value).rstrip()

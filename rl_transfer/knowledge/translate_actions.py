@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.tasks import IndexMap, SpaceMapping
+from rl_transfer.tasks.spaces import choices
 
 Array = NDArray[Any]
 
 
 def row_map(mapping: SpaceMapping, actions: IndexMap) -> IndexMap:
-    """From action dimensions to a head's rows, of which MultiDiscrete spaces have one for each choice."""
-    ours, theirs = mapping.source_action, mapping.target_action
-    if not (isinstance(ours, spaces.MultiDiscrete) and isinstance(theirs, spaces.MultiDiscrete)):
-        return actions
-    starts = np.cumsum([0, *ours.nvec])
-    index = [
-        None if entry is None else int(starts[entry]) + choice
-        for entry, count in zip(actions.index, theirs.nvec, strict=True)
+    """From entries of a mapping of actions to a head's rows: one for each choice."""
+    ours, theirs = choices(mapping.source_action), choices(mapping.target_action)
+    starts = np.cumsum([0, *ours])
+    rows = [
+        (None if entry is None else int(starts[entry]) + choice, scale)
+        for entry, scale, count in zip(actions.index, actions.scale, theirs, strict=True)
         for choice in range(count)
     ]
-    return IndexMap(int(ours.nvec.sum()), tuple(index), (1.0,) * len(index))
+    index, scales = zip(*rows, strict=True)
+    return IndexMap(sum(ours), index, scales)
 
 
 def squashed_actions(mapping: SpaceMapping) -> IndexMap:

@@ -1,6 +1,9 @@
 """Spaces as networks see them: what their shapes depend on, and batches of them as rows of numbers."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
+from itertools import accumulate
+from math import isclose, isfinite
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,6 +12,9 @@ from numpy.typing import NDArray
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.study import MappingConfig, image_shape
+from rl_transfer.study.yaml_file import dump_yaml
+
+_SAME_BOUND = 1e-6  # Of the width between the bounds, which environments often hold in single precision.
 
 
 class HasSpaces(Protocol):
@@ -126,6 +132,16 @@ def action_count(space: Space[Any]) -> int:
     return int(space.n) if isinstance(space, spaces.Discrete) else int(np.prod(space.shape or ()))
 
 
+def choices(space: Space[Any]) -> list[int]:
+    """By entry of a mapping of actions how many choices it has: a MultiDiscrete dimension's; 1 of all others."""
+    return _counts(space) if isinstance(space, spaces.MultiDiscrete) else [1] * action_count(space)
+
+
+def quoted(key: str) -> str:
+    """A key of a Dict space as YAML in one line, in quotes where it would be read as something else."""
+    return key if dump_yaml([key]) == f"[{key}]\n" else json.dumps(key, ensure_ascii=False)
+
+
 def refuse_other_kind(source: Space[Any], target: Space[Any], key: str) -> None:
     """Refuse spaces that no mapping brings together.
 
@@ -190,24 +206,64 @@ def _template(what: str, source: Space[Any], target: Space[Any]) -> list[str]:
     if any(with_keys) != all(with_keys) or (not any(with_keys) and kind(source) != kind(target)):
         return [f"  {what}: []  # nothing: {short(source)} and {short(target)} have nothing in common"]
     if what == "action":
-        return [f"  action: {_positions(action_count(source), action_count(target))}"]
+        return [f"  action: {_listed(_action_entries(source, target))}"]
     if not isinstance(source, spaces.Dict) or not isinstance(target, spaces.Dict):
-        entries = _positions(extent(source), extent(target))
+        entries = _listed(map(_entry, _positions(source, target)))
         return [f"  observation: {entries if image_shape(target) is None else f'{{channels: {entries}}}'}"]
-    return ["  observation:", *(f"    {key}: {_key(key, source, space)}" for key, space in target.spaces.items())]
+    keys_of_target = (f"    {quoted(key)}: {_key(key, source, space)}" for key, space in target.spaces.items())
+    return ["  observation:", *keys_of_target]
 
 
 def _key(key: str, source: spaces.Dict, target: Space[Any]) -> str:
     ours = source.spaces.get(key)
     if ours is None or kind(ours) != kind(target):
         return "null"
-    word = "index" if image_shape(target) is None else "channels"
-    more = "" if extent(ours) == extent(target) else f", {word}: {_positions(extent(ours), extent(target))}"
-    return f"{{from: {key}{more}}}"
+    positions, word = _positions(ours, target), "index" if image_shape(target) is None else "channels"
+    same = positions == list(range(extent(ours)))
+    return f"{{from: {quoted(key)}{'' if same else f', {word}: {_listed(map(_entry, positions))}'}}}"
 
 
-def _positions(have: int, need: int) -> str:
-    return f"[{', '.join(str(index) if index < have else 'null' for index in range(need))}]"
+def _positions(source: Space[Any], target: Space[Any]) -> list[int | None]:
+    """For each entry of the target's observation the source's in the same place: of one-hot codes the same state."""
+    have, need = (_counts(space) if is_one_hot(space) else [extent(space)] for space in (source, target))
+    starts = [0, *accumulate(have)]
+    return [
+        starts[block] + place if block < len(have) and place < have[block] else None
+        for block, count in enumerate(need)
+        for place in range(count)
+    ]
+
+
+def _action_entries(source: Space[Any], target: Space[Any]) -> list[str]:
+    """For each entry of the target's actions the source's in the same place, where there is one that fits."""
+    if isinstance(source, spaces.Box) and isinstance(target, spaces.Box):
+        bounds = (np.ravel(bound).tolist() for bound in (source.low, source.high, target.low, target.high))
+        factors = [_factor(*of_dimension) for of_dimension in zip(*bounds, strict=False)]
+    else:
+        both = zip(choices(source), choices(target), strict=False)
+        factors = [1.0 if ours == theirs else None for ours, theirs in both]
+    fitting = [_entry(place, factor) for place, factor in enumerate(factors)]
+    return fitting + ["null"] * (action_count(target) - len(fitting))
+
+
+def _factor(low: float, high: float, low_T: float, high_T: float) -> float | None:
+    """What takes the source's bounds to the target's; None where no factor does, 1 where there are no bounds."""
+    width, width_T = high - low, high_T - low_T
+    if not isfinite(width + width_T):
+        return 1.0
+    factor = width_T / width if width else 0.0
+    return factor if factor and isclose(factor * low, low_T, abs_tol=_SAME_BOUND * width_T) else None
+
+
+def _entry(index: int | None, scale: float | None = 1.0) -> str:
+    if index is None or scale is None:
+        return "null"
+    factor = f"{scale:.9g}"
+    return str(index) if factor == "1" else f"{{index: {index}, scale: {factor}}}"
+
+
+def _listed(entries: Iterable[str]) -> str:
+    return f"[{', '.join(entries)}]"
 
 
 def _counts(space: Space[Any]) -> list[int]:

@@ -1,11 +1,13 @@
 """Anchors against values worked out by hand and plain loops over Gymnasium."""
 
+import time
+
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
 
-from rl_transfer.errors import EnvironmentFailedError
+from rl_transfer.errors import ConfigError, EnvironmentFailedError
 from rl_transfer.execute.anchors import measure_anchors, measure_anchors_within
 from rl_transfer.study import TaskConfig
 
@@ -58,14 +60,15 @@ def test_each_measurement_is_the_same_and_the_global_generator_is_left_alone():
 
 
 class Counted(gymnasium.Env):
-    """A step costs so many seconds, counted in the class; episodes have ten steps."""
+    """Steps are counted in the class; each takes so many seconds. Episodes have ten."""
 
     observation_space = spaces.Discrete(2)
     action_space = spaces.Discrete(50)
     steps, made = 0, 0
 
-    def __init__(self, reward=1.0):
+    def __init__(self, reward=1.0, seconds=0.0):
         type(self).made += 1
+        self.seconds = seconds
         self.reward = np.array([1.0]) if reward == "array" else reward
 
     def reset(self, *, seed=None, options=None):
@@ -74,6 +77,7 @@ class Counted(gymnasium.Env):
 
     def step(self, action):
         Counted.steps += 1
+        time.sleep(self.seconds)
         return 0, self.reward, False, False, {}
 
 
@@ -103,10 +107,42 @@ def test_many_actions_cost_no_more_than_random_ones(counted):
     assert Counted.made == 1
 
 
-def test_steps_and_time_bound_the_episodes(counted):
-    assert len(measure_anchors_within(counted, 1000, 1e6, (10, 500)).random_E) == 100
-    assert len(measure_anchors_within(counted, 10_000, 1e6, (10, 500)).random_E) == 500
-    assert len(measure_anchors_within(counted, 10_000, 1e-9, (10, 500)).random_E) == 10
+def test_steps_bound_the_episodes(counted):
+    assert len(measure_anchors_within(counted, 1000, 1e6, 500).random_E) == 100
+    assert Counted.steps == 2000
+    assert len(measure_anchors_within(counted, 10_000, 1e6, 500).random_E) == 500
+
+
+def test_long_episodes_are_as_few_as_fit(counted):
+    long = counted.model_copy(update={"max_episode_steps": 5000})
+    found = measure_anchors_within(long, 20_000, 1e6, 100)
+    assert found.random_E.tolist() == [5000.0] * 4
+    assert Counted.steps == 40_000
+
+
+def slow(seconds, **settings):
+    return TaskConfig(id="anchors/Counted-v0", kwargs={"seconds": seconds}, **settings)
+
+
+def test_time_is_a_bound_and_what_is_finished_counts(counted):
+    start = time.perf_counter()
+    found = measure_anchors_within(slow(0.002), 10**6, 0.5, 1000)
+    assert 0.25 < time.perf_counter() - start < 1
+    assert set(found.random_E.tolist()) == {10.0}
+    assert 2 <= len(found.random_E) <= 13  # in half the time
+    assert found.mean_length == 10
+
+
+def test_one_episode_is_something_but_says_nothing_of_the_spread(counted):
+    found = measure_anchors_within(slow(0.01, max_episode_steps=40), 10**6, 0.6, 1000)
+    assert (found.random, len(found.random_E), found.standard_error) == (40.0, 1, float("inf"))
+
+
+def test_an_episode_that_does_not_end_in_time_is_an_error_that_says_so(counted):
+    start = time.perf_counter()
+    with pytest.raises(ConfigError, match=r"^an episode of anchors/Counted-v0 takes more than 0.3 s: .*max_episode_st"):
+        measure_anchors_within(slow(0.0, max_episode_steps=10**9), 1000, 0.3, 100)
+    assert time.perf_counter() - start < 1
 
 
 @pytest.mark.parametrize("name", ["Continuous", "Parts"])

@@ -2,7 +2,10 @@
 
 import json
 import re
+import time
 
+import gymnasium
+import numpy as np
 import probes  # noqa: F401
 import pytest
 
@@ -22,6 +25,32 @@ PAIR = {
     "threshold_score": 0.8,
     "source_threshold_return": 9.0,
 }
+
+
+class Slow(gymnasium.Env):
+    """Ten steps, each of which takes so many seconds and prints a line; the reward is the action."""
+
+    observation_space = gymnasium.spaces.Box(-1, 1, (2,), np.float32)
+    action_space = gymnasium.spaces.Discrete(2)
+
+    def __init__(self, seconds=0.0):
+        self.seconds = seconds
+
+    def look(self):
+        return self.np_random.uniform(-1, 1, 2).astype(np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self.look(), {}
+
+    def step(self, action):
+        print("a step")
+        time.sleep(self.seconds)
+        return self.look(), float(action), False, False, {}
+
+
+if "examined_pair/Slow-v0" not in gymnasium.registry:
+    gymnasium.register("examined_pair/Slow-v0", Slow, max_episode_steps=10)
 
 
 def write(tmp_path, **changes):
@@ -106,3 +135,32 @@ def test_the_same_defect_in_both_tasks_is_one_row_and_one_problem(tmp_path, monk
     assert out.count("the floor gave way") == 1
     assert "problem both" in out
     assert "1 problem to mend" in out
+
+
+@pytest.mark.slow
+def test_the_time_has_all_episodes_of_all_points(tmp_path):
+    slow = {"id": "examined_pair/Slow-v0", "kwargs": {"seconds": 0.0005}}
+    found = examined(tmp_path, source=slow, target=slow, evaluation={"points": 3, "episodes": 1000})
+    # A second for 2048 steps, 15 for the evaluations.
+    assert 16 < found.minutes * 60 < 160
+
+
+@pytest.mark.slow
+def test_the_time_does_not_depend_on_when_learning_starts(tmp_path):
+    learner = {"algorithm": "dqn", "buffer_size": 2000, "net_arch": [8], "train_freq": 4, "gradient_steps": 8}
+    early, late = (
+        examined(tmp_path, learner=learner | {"learning_starts": starts}, source_threshold_return=9.0).minutes
+        for starts in (0, 1900)
+    )
+    assert 0.6 < late / early < 1.6
+
+
+@pytest.mark.slow
+def test_what_environments_print_does_not_bury_the_findings(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    prints = {"id": "examined_pair/Slow-v0"}
+    main(["check", write(tmp_path, source=prints, target=prints), "--store", str(tmp_path / "runs")])
+    out = capsys.readouterr().out
+    assert "a step" not in out
+    assert len(out.splitlines()) <= 40
+    assert "prints while it runs" in " ".join(out.split())

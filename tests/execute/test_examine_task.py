@@ -4,6 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium import spaces
+from rich.console import Console
 
 from rl_transfer.execute.examine_task import examine, same_task
 from rl_transfer.study import Named, TaskConfig
@@ -97,7 +98,13 @@ class Frozen(Honest):
         return self.look(), float(action), self.time == 10, False, {}
 
 
-for entry in (Honest, IgnoresSeed, OtherGenerator, Outside, OtherType, Raises, Exits, Leaks, Rewards, Frozen):
+class Prints(Honest):
+    def step(self, action):
+        print("a step")
+        return super().step(action)
+
+
+for entry in (Prints, Honest, IgnoresSeed, OtherGenerator, Outside, OtherType, Raises, Exits, Leaks, Rewards, Frozen):
     if f"examined/{entry.__name__}-v0" not in gymnasium.registry:
         gymnasium.register(f"examined/{entry.__name__}-v0", entry, max_episode_steps=100)
 
@@ -190,3 +197,26 @@ def test_tasks_that_can_not_be_told_apart():
     assert not same_task(task(), TaskConfig(id="CartPole-v1"))
     assert not same_task(task(), TaskConfig(id="examined/Honest-v0", max_episode_steps=50))
     assert not same_task(task(), task("Raises"))
+
+
+def test_time_limits_tell_tasks_apart_only_where_an_episode_reaches_one():
+    def limited(name, limit):
+        return TaskConfig(id=f"examined/{name}-v0", max_episode_steps=limit)
+
+    assert same_task(limited("Frozen", 50), task("Frozen"))  # which ends by itself after ten steps
+    assert not same_task(limited("Frozen", 9), task("Frozen"))
+    assert not same_task(limited("Frozen", 10**5), limited("Frozen", 10**6))  # more steps than are tried
+    assert found(limited("Frozen", 50), "note")["every setting matters"].startswith("max_episode_steps: 50 changes")
+    assert "every setting matters" not in found(limited("Frozen", 9), "note")
+
+
+def test_what_an_environment_prints_is_one_note(capsys):
+    assert found(task("Prints"), "note") == {"output": "prints while it runs: nothing of that is shown here"}
+    assert found(task(), "note") == {}
+    assert capsys.readouterr().out == ""
+
+
+def test_a_spinner_is_not_taken_for_the_environment(capsys):
+    with Console(force_terminal=True).status("busy", refresh_per_second=100):
+        assert found(task(), "note") == {}
+    assert "busy" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """A new pair's file: loaded as it is, its numbers those that were measured, its comments true."""
 
+import json
 import sys
 
 import gymnasium
@@ -25,14 +26,48 @@ class Line(gymnasium.Env):
         self.observation_space = spaces.Box(-1, 1, (size,), np.float32)
         self.scale, self.fails = scale, fails
 
+    def look(self):
+        return np.zeros(self.observation_space.shape, self.observation_space.dtype)
+
     def reset(self, *, seed=None, options=None):
         super().reset(seed=seed)
-        return np.zeros(self.observation_space.shape, np.float32), {}
+        return self.look(), {}
 
     def step(self, action):
         if self.fails:
             raise RuntimeError("first\nsecond")
-        return np.zeros(self.observation_space.shape, np.float32), float(action * self.scale), False, False, {}
+        return self.look(), float(np.ravel(action)[0] * self.scale), False, False, {}
+
+
+class Acts(Line):
+    """Of an action of several numbers the first counts."""
+
+    def __init__(self, action="discrete", keys=(), sizes=()):
+        super().__init__()
+        self.action_space = ACTIONS[action]
+        if keys:
+            parts = {key: spaces.Box(-1, 1, (size,), np.float32) for key, size in zip(keys, sizes, strict=True)}
+            self.observation_space = spaces.Dict(parts)
+
+    def look(self):
+        return self.observation_space.sample()
+
+
+class Picture(Line):
+    def __init__(self, height=40):
+        super().__init__()
+        self.observation_space = spaces.Box(0, 255, (height, 40, 3), np.uint8)
+
+
+ACTIONS = {
+    "discrete": spaces.Discrete(3),
+    "multi": spaces.MultiDiscrete([3, 2]),
+    "other_multi": spaces.MultiDiscrete([2, 4]),
+    "longer_multi": spaces.MultiDiscrete([3, 4, 5]),
+    "binary": spaces.MultiBinary(3),
+    "box": spaces.Box(-2, 2, (1,), np.float32),
+    "wider_box": spaces.Box(np.float32([-5, 0, 0]), np.float32([5, 1, 1])),
+}
 
 
 for name, more in {
@@ -43,6 +78,9 @@ for name, more in {
 }.items():
     if f"lines/{name}-v0" not in gymnasium.registry:
         gymnasium.register(f"lines/{name}-v0", Line, **more)
+for entry in (Acts, Picture):
+    if f"lines/{entry.__name__}-v0" not in gymnasium.registry:
+        gymnasium.register(f"lines/{entry.__name__}-v0", entry, max_episode_steps=5)
 
 
 def written(tmp_path, source="lines/Line-v0", target="lines/Known-v0", **settings):
@@ -101,6 +139,67 @@ def test_hyperparameters_are_the_zoo_s_and_what_it_sets_besides_can_not_reach_th
     assert config.budget.target == 50_000
     assert config.source.id == "lines/Line-v0"
     assert "#   not taken over: env_wrapper: a source: {id: Evil-v0}" in text
+
+
+def acts(tmp_path, source, target, **settings):
+    kwargs = {"source_kwargs": source, "target_kwargs": target}
+    return written(tmp_path, "lines/Acts-v0", "lines/Acts-v0", reference=20.0, **kwargs, **settings)
+
+
+PROPOSED_ACTIONS = [
+    ("multi", "other_multi", "ppo", "[null, null]"),
+    ("multi", "longer_multi", "ppo", "[0, null, null]"),
+    ("multi", "discrete", "ppo", "[]"),
+    ("multi", "box", "a2c", "[]"),
+    ("discrete", "multi", "ppo", "[]"),
+    ("binary", "multi", "trpo", "[]"),
+    ("box", "other_multi", "ppo", "[]"),
+    ("discrete", "binary", "ppo", "[]"),
+    ("binary", "box", "a2c", "[]"),
+    ("box", "discrete", "trpo", "[]"),
+    # What fills the bounds there fills them here; 0 to 1 is no multiple of -2 to 2.
+    ("box", "wider_box", "ppo", "[{index: 0, scale: 2.5}, null, null]"),
+    ("box", "wider_box", "sac", "[{index: 0, scale: 2.5}, null, null]"),
+]
+
+
+@pytest.mark.parametrize(("source", "target", "algorithm", "proposed"), PROPOSED_ACTIONS)
+def test_what_is_proposed_for_actions_can_be_run(tmp_path, source, target, algorithm, proposed):
+    text, _, file = acts(tmp_path, [f"action={source}"], [f"action={target}"], algorithm=algorithm)
+    assert f"  action: {proposed}" in text
+    assert plan_study(load_study(str(file)), Store(tmp_path / "runs")).runs
+
+
+def test_keys_that_yaml_would_misread_are_quoted(tmp_path):
+    keys = ["1", "on", "x, y", "yes", "a\nb: c", "plain", "ü \U0001f600"]
+    texts = [f"keys={json.dumps(keys, ensure_ascii=False)}", "sizes=[2, 2, 2, 2, 2, 2, 2]"]
+    text, config, _ = acts(tmp_path, texts, [texts[0], "sizes=[3, 2, 2, 2, 2, 1, 2]"])
+    assert {key: entry.source for key, entry in config.mapping.observation.items()} == {key: key for key in keys}
+    assert [entry and entry.index for entry in config.mapping.observation["1"].index] == [0, 1, None]
+    assert "{from: plain, index: [0]}" in text
+
+
+def test_what_can_not_be_run_is_not_left_behind(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"mine\.yaml \(not written\): .*only square images .*: resize them with a wr"
+    ):
+        written(tmp_path / "new", "lines/Picture-v0", "lines/Picture-v0", target_kwargs=["height=48"], reference=20.0)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_good_agent_that_nobody_knows_is_not_made_up(tmp_path):
+    text, _, _ = written(tmp_path)
+    said = " ".join(text.replace("#", "").split())
+    assert "no threshold is known: 10 is the best episode of random and constant actions" in said
+    assert "Write what a trained source gets." in said
+    assert "a good agent 10" not in said
+    known, _, _ = written(tmp_path / "known", source="lines/Known-v0")
+    assert "a good agent 9." in known and "trained source gets" not in known
+
+
+def test_a_time_limit_is_for_environments_that_have_none(tmp_path):
+    _, config, _ = written(tmp_path, "lines/Endless-v0", "lines/Line-v0", max_episode_steps=3)
+    assert (config.source.max_episode_steps, config.target.max_episode_steps) == (3, None)
 
 
 @pytest.mark.parametrize(
