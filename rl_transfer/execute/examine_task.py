@@ -182,9 +182,6 @@ def _settings(task: TaskConfig) -> Iterator[tuple[Outcome, str]]:
         wrappers = task.wrappers[:index] + task.wrappers[index + 1 :]
         if _changes_nothing(task, task.model_copy(update={"wrappers": wrappers})):
             yield "note", f"wrappers.{index}: {wrapper.name} {_NOTHING}"
-    unlimited = task.model_copy(update={"max_episode_steps": None})
-    if task != unlimited and _changes_nothing(task, unlimited):
-        yield "note", f"max_episode_steps: {task.max_episode_steps} {_NOTHING}"
 
 
 def _is_default(task: TaskConfig, key: str) -> bool:

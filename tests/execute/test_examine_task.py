@@ -206,7 +206,6 @@ def test_time_limits_tell_tasks_apart_only_where_an_episode_reaches_one():
     assert same_task(limited("Frozen", 50), task("Frozen"))  # which ends by itself after ten steps
     assert not same_task(limited("Frozen", 9), task("Frozen"))
     assert not same_task(limited("Frozen", 10**5), limited("Frozen", 10**6))  # more steps than are tried
-    assert found(limited("Frozen", 50), "note")["every setting matters"].startswith("max_episode_steps: 50 changes")
     assert "every setting matters" not in found(limited("Frozen", 9), "note")
 
 
