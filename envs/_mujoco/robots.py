@@ -50,7 +50,8 @@ class Robot(MujocoEnv, EzPickle):
             damping: Factor on the joints' damping, at least 0: one for all, or a dictionary by joint name.
             length: Factor on limbs, 0.1 to 10: one for all bodies that turn about a single hinge, or a dictionary by
                 body (geom) name. Capsules keep radius and density, the next limb moves to the new end, and the robot
-                starts as far above the ground as before; height limits such as `healthy_z_range` stay as they are.
+                starts as far above the ground as before; height limits stay as they are: give `healthy_z_range`
+                along with great changes.
             strength: Factor on the actuators' gear, at least 0: one for all, or a dictionary by joint (actuator) name.
             disabled_joints: Names of joints whose actuator does nothing, as in Nagabandi et al., "Learning to adapt in
                 dynamic, real-world environments through meta-reinforcement learning" (2019). The joint still bends,
@@ -91,7 +92,7 @@ class Goal(Robot):
             robot: Settings of `Robot` and keywords of Gymnasium's environment.
 
         Raises:
-            ValueError: A setting is out of its range.
+            ValueError: A setting is out of its range, or the robot starts where an episode ends at once.
         """
         self._target = None if target_velocity is None else number("target_velocity", target_velocity)
         if isinstance(direction, bool) or direction not in _DIRECTIONS:
@@ -101,6 +102,12 @@ class Goal(Robot):
         self._direction = direction
         super().__init__(**robot)
         self._ezpickle_kwargs |= {"target_velocity": target_velocity, "direction": direction}
+        # What can walk and fall has these two; every episode would be over after a step.
+        if getattr(self, "_terminate_when_unhealthy", False) and not getattr(self, "is_healthy", True):
+            height = self.data.qpos[2 if self.model.jnt_type[0] == mujoco.mjtJoint.mjJNT_FREE else 1]
+            raise ValueError(
+                f"the robot starts at a height of {height:.2f} and counts as fallen: set healthy_z_range around it"
+            )
 
     def _get_rew(self, x_velocity: float, action: Any) -> tuple[float, dict[str, float]]:
         speed = self._direction * x_velocity if self._target is None else -abs(x_velocity - self._target)

@@ -432,3 +432,12 @@ def test_pictures_are_gymnasiums(monkeypatch):
     if "Cannot initialize a EGL device display" in done.stderr or "Unable to load EGL" in done.stderr:
         pytest.skip("no EGL on this machine")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("name", "length", "usable"), [("Walker2d", 2.0, [0.5, 5.0]), ("Hopper", 0.4, [0.2, 5.0])])
+def test_a_robot_that_starts_fallen_is_refused_until_it_may_stand_there(name, length, usable):
+    with pytest.raises(ValueError, match="counts as fallen: set healthy_z_range"):
+        gymnasium.make(f"transfer/{name}-v0", length=length)
+    env = gymnasium.make(f"transfer/{name}-v0", length=length, healthy_z_range=usable)
+    env.reset(seed=1)
+    assert not env.step(np.zeros(env.action_space.shape, np.float32))[2]
