@@ -39,24 +39,24 @@ class PixelGame(gymnasium.Env[NDArray[Any], Any]):
         self,
         *,
         size: int,
-        observation: str,
-        channel_order: Sequence[int],
-        brightness: int,
-        background: int,
-        render_mode: str | None,
         state_length: int,
+        observation: str = "pixels",
+        channel_order: Sequence[int] = (0, 1, 2, 3),
+        brightness: int = 255,
+        background: int = 0,
+        render_mode: str | None = None,
     ) -> None:
         """Sets what all games have.
 
         Args:
             size: Rows and columns.
+            state_length: Numbers in the vector.
             observation: One of `OBSERVATIONS`: "pixels" is uint8, shape (4, size, size); "vector" is float32 from 0 to
                 1, shape (state_length,).
             channel_order: The place of each of `CHANNELS` in the image, each of 0 to 3 once.
             brightness: Value of a pixel where something is, 0 to 255.
             background: Value of a pixel where nothing is, 0 to 255, other than `brightness`.
             render_mode: None or "rgb_array".
-            state_length: Numbers in the vector.
 
         Raises:
             ValueError: A setting is out of its range.

@@ -1,6 +1,6 @@
 """Breakout: a game of pixels in which a ball is kept in play and takes bricks out of a wall."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
@@ -21,6 +21,8 @@ class Breakout(PixelGame):
 
     State as a vector: the paddle's column; the ball's row and column; 1 if it moves down, 1 if right; then 1 for each
     brick that is left, row by row.
+
+    In the image, the friend is the ball, the player the paddle; foes are the bricks.
     """
 
     def __init__(
@@ -30,11 +32,7 @@ class Breakout(PixelGame):
         paddle_width: int = 2,
         brick_rows: int = 3,
         top_gap: int = 1,
-        observation: str = "pixels",
-        channel_order: Sequence[int] = (0, 1, 2, 3),
-        brightness: int = 255,
-        background: int = 0,
-        render_mode: str | None = None,
+        **look: Any,
     ) -> None:
         """Builds the environment.
 
@@ -43,12 +41,7 @@ class Breakout(PixelGame):
             paddle_width: Cells, 1 to `size` - 1.
             brick_rows: Rows of bricks, 1 to `size` - 4 - `top_gap`.
             top_gap: Empty rows above them, 0 to `size` - 5.
-            observation: "pixels" or "vector".
-            channel_order: The place of player (the paddle), friends (the ball), foes (the bricks) and trail in the
-                image.
-            brightness: Value of a pixel where something is, 0 to 255.
-            background: Value of a pixel where nothing is, 0 to 255, other than `brightness`.
-            render_mode: None or "rgb_array".
+            look: Settings of `PixelGame`: observation, channel_order, brightness, background, render_mode.
 
         Raises:
             ValueError: A setting is out of its range.
@@ -57,15 +50,7 @@ class Breakout(PixelGame):
         self.paddle_width = whole("paddle_width", paddle_width, least=1, most=size - 1)
         self.top_gap = whole("top_gap", top_gap, least=0, most=size - 5)
         self.brick_rows = whole("brick_rows", brick_rows, least=1, most=size - 4 - self.top_gap)
-        super().__init__(
-            size=size,
-            observation=observation,
-            channel_order=channel_order,
-            brightness=brightness,
-            background=background,
-            render_mode=render_mode,
-            state_length=5 + self.brick_rows * size,
-        )
+        super().__init__(size=size, state_length=5 + self.brick_rows * size, **look)
 
     def _start(self) -> None:
         self._paddle = (self.size - self.paddle_width) // 2

@@ -1,6 +1,6 @@
 """Catch: a game of pixels in which a paddle waits for falling balls."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
@@ -20,6 +20,8 @@ class Catch(PixelGame):
 
     State as a vector: the paddle's column; for each ball that can be in the air, lowest first, 1, its row and its
     column, all 0 where there is none; the share of balls to come.
+
+    In the image, friends are the balls; there are no foes.
     """
 
     def __init__(
@@ -31,11 +33,7 @@ class Catch(PixelGame):
         interval: int = 9,
         balls: int = 10,
         drift: float = 0.0,
-        observation: str = "pixels",
-        channel_order: Sequence[int] = (0, 1, 2, 3),
-        brightness: int = 255,
-        background: int = 0,
-        render_mode: str | None = None,
+        **look: Any,
     ) -> None:
         """Builds the environment.
 
@@ -46,11 +44,7 @@ class Catch(PixelGame):
             interval: Steps from one ball to the next, 1 to 100.
             balls: In an episode, 1 to 50.
             drift: Probability that a ball moves one column to either side in a step, 0 to 1; at the edges it stays.
-            observation: "pixels" or "vector".
-            channel_order: The place of player, friends (the balls), foes (none) and trail in the image.
-            brightness: Value of a pixel where something is, 0 to 255.
-            background: Value of a pixel where nothing is, 0 to 255, other than `brightness`.
-            render_mode: None or "rgb_array".
+            look: Settings of `PixelGame`: observation, channel_order, brightness, background, render_mode.
 
         Raises:
             ValueError: A setting is out of its range.
@@ -63,15 +57,7 @@ class Catch(PixelGame):
         self.drift = number("drift", drift, least=0.0, most=1.0)
         self._falling_steps = -(-(size - 1) // self.speed)
         self._most_balls = min(-(-self._falling_steps // self.interval), self.balls)
-        super().__init__(
-            size=size,
-            observation=observation,
-            channel_order=channel_order,
-            brightness=brightness,
-            background=background,
-            render_mode=render_mode,
-            state_length=2 + 3 * self._most_balls,
-        )
+        super().__init__(size=size, state_length=2 + 3 * self._most_balls, **look)
 
     def _start(self) -> None:
         self._paddle = int(self.np_random.integers(self.size - self.paddle_width + 1))

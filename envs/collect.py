@@ -1,6 +1,6 @@
 """Collect: a game of pixels in which the player gathers food and keeps away from foes."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
@@ -19,6 +19,8 @@ class Collect(PixelGame):
     1 for each piece of food, which then reappears elsewhere; `foe_reward` for touching a foe, and the game is over.
 
     State as a vector: rows and columns of the player, of each piece of food, of each foe.
+
+    In the image, friends are the food.
     """
 
     def __init__(
@@ -29,11 +31,7 @@ class Collect(PixelGame):
         foes: int = 2,
         foe_speed: float = 0.0,
         foe_reward: float = -1.0,
-        observation: str = "pixels",
-        channel_order: Sequence[int] = (0, 1, 2, 3),
-        brightness: int = 255,
-        background: int = 0,
-        render_mode: str | None = None,
+        **look: Any,
     ) -> None:
         """Builds the environment.
 
@@ -44,11 +42,7 @@ class Collect(PixelGame):
             foe_speed: Probability that a foe tries to move to a neighbouring cell in a step, 0 to 1; food, foes and the
                 edges are in its way.
             foe_reward: For touching a foe, finite.
-            observation: "pixels" or "vector".
-            channel_order: The place of player, friends (the food), foes and trail in the image.
-            brightness: Value of a pixel where something is, 0 to 255.
-            background: Value of a pixel where nothing is, 0 to 255, other than `brightness`.
-            render_mode: None or "rgb_array".
+            look: Settings of `PixelGame`: observation, channel_order, brightness, background, render_mode.
 
         Raises:
             ValueError: A setting is out of its range.
@@ -58,15 +52,7 @@ class Collect(PixelGame):
         self.foes = whole("foes", foes, least=0, most=8)
         self.foe_speed = number("foe_speed", foe_speed, least=0.0, most=1.0)
         self.foe_reward = number("foe_reward", foe_reward)
-        super().__init__(
-            size=size,
-            observation=observation,
-            channel_order=channel_order,
-            brightness=brightness,
-            background=background,
-            render_mode=render_mode,
-            state_length=2 * (1 + self.food + self.foes),
-        )
+        super().__init__(size=size, state_length=2 * (1 + self.food + self.foes), **look)
 
     def _start(self) -> None:
         cells = self.np_random.permutation(self.size * self.size)[: 1 + self.food + self.foes]

@@ -1,6 +1,6 @@
 """Dodge: a game of pixels in which stones fall and the player keeps out of their way."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
@@ -18,6 +18,8 @@ class Dodge(PixelGame):
     `reach` rows.
 
     State as a vector: the player's row and column, then 1 for each cell with a stone, row by row.
+
+    In the image, foes are the stones; there are no friends.
     """
 
     def __init__(
@@ -27,11 +29,7 @@ class Dodge(PixelGame):
         speed: int = 1,
         density: float = 0.1,
         reach: int = 3,
-        observation: str = "pixels",
-        channel_order: Sequence[int] = (0, 1, 2, 3),
-        brightness: int = 255,
-        background: int = 0,
-        render_mode: str | None = None,
+        **look: Any,
     ) -> None:
         """Builds the environment.
 
@@ -40,11 +38,7 @@ class Dodge(PixelGame):
             speed: Cells that stones fall in a step, 1 to `size` - 1.
             density: Probability that a cell of a new top row is a stone, 0 to 1.
             reach: Rows from the bottom in which the player moves, 1 to `size` - 1.
-            observation: "pixels" or "vector".
-            channel_order: The place of player, friends (none), foes (the stones) and trail in the image.
-            brightness: Value of a pixel where something is, 0 to 255.
-            background: Value of a pixel where nothing is, 0 to 255, other than `brightness`.
-            render_mode: None or "rgb_array".
+            look: Settings of `PixelGame`: observation, channel_order, brightness, background, render_mode.
 
         Raises:
             ValueError: A setting is out of its range.
@@ -53,15 +47,7 @@ class Dodge(PixelGame):
         self.speed = whole("speed", speed, least=1, most=size - 1)
         self.density = number("density", density, least=0.0, most=1.0)
         self.reach = whole("reach", reach, least=1, most=size - 1)
-        super().__init__(
-            size=size,
-            observation=observation,
-            channel_order=channel_order,
-            brightness=brightness,
-            background=background,
-            render_mode=render_mode,
-            state_length=2 + size * size,
-        )
+        super().__init__(size=size, state_length=2 + size * size, **look)
 
     def _start(self) -> None:
         self._row, self._column = self.size - 1, int(self.np_random.integers(self.size))
