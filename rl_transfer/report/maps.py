@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from rl_transfer.analysis import Comparison, Manifest
-from rl_transfer.report.figures import VERDICTS
 from rl_transfer.report.svg import style
 
 _FAMILIES = {"total": ("#0072b2", -1), "knowledge": ("#00795a", 0), "initialisation": ("#d97706", 1)}
 """Colour of a family, and to which side it is moved so that the three do not cover each other."""
+_MARKERS = {"positive": "^", "negative": "v", "equivalent": "s", "inconclusive": "o"}
 _FAR = 1e6
 _LEAST_REACH = 0.25
 _SIGNS = {"positive": "+", "negative": "\N{MINUS SIGN}", "equivalent": "=", "inconclusive": "?"}
@@ -47,10 +48,19 @@ def _ladder(manifest: Manifest, comparisons: Sequence[Comparison], names: Sequen
             axes.set_title(arm)
             axes.set_ylabel("difference in mean score")
         axes_A[-1].set_xlabel(first.label)
-        handles, labels = axes_A[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+        handles = [*axes_A[0].get_legend_handles_labels()[0], *_verdict_handles(comparisons)]
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
         figure.set_layout_engine("constrained")
     return figure
+
+
+def _verdict_handles(comparisons: Sequence[Comparison]) -> list[Line2D]:
+    met = {comparison.verdict for comparison in comparisons}
+    return [
+        Line2D([], [], marker=marker, linestyle="", color="#444444", label=verdict)
+        for verdict, marker in _MARKERS.items()
+        if verdict in met
+    ]
 
 
 def _effects(axes: Axes, manifest: Manifest, comparisons: Sequence[Comparison]) -> None:
@@ -71,7 +81,7 @@ def _effects(axes: Axes, manifest: Manifest, comparisons: Sequence[Comparison]) 
         for x, y, one in points:
             if one.interval is not None:
                 axes.plot([x, x], [max(-_FAR, min(_FAR, end)) for end in one.interval], color=color, linewidth=2.2)
-            axes.plot(x, y, VERDICTS[one.verdict][1], color=color, markersize=7)
+            axes.plot(x, y, _MARKERS[one.verdict], color=color, markersize=7)
     highest = max([2 * manifest.margin, *(abs(one.difference) for one in comparisons if one.difference is not None)])
     ends = [abs(end) for one in comparisons if one.interval is not None for end in one.interval]
     # Room for the intervals, but an unbounded one must not flatten the rest.

@@ -56,7 +56,7 @@ def test_a_ladder_shows_each_difference_at_its_distance(variants):
     markers = {one.verdict: one.difference for one in results.comparisons if one.family == "total"}
     assert set(markers) >= {"positive", "negative"}
     shown = {line.get_marker(): float(line.get_ydata()[0]) for line in axes.lines if len(line.get_xdata()) == 1}
-    assert {">", "<"} <= shown.keys()
+    assert {"^", "v"} <= shown.keys()
 
 
 def test_a_matrix_puts_sources_in_rows_and_targets_in_columns(variants):
