@@ -281,17 +281,19 @@ def _segment_notes(study: LoadedStudy, pair: LoadedPair, floor: int) -> list[str
 
 
 def _grid_notes(study: LoadedStudy, pair: LoadedPair) -> list[str]:
-    """Points between updates are allowed; says which numbers of points would avoid them."""
+    """Points between updates are allowed; says how many would not be. No verdict reads a source's."""
     notes = []
     intervals = pair.config.evaluation.points - 1
     for one in _trained(study, pair):
+        if one.task == "source":
+            continue
         rollout = one.learner.rollout_steps
         rollouts = one.budget // rollout
         if rollouts % intervals:
             divisors = [n for n in range(1, rollouts + 1) if rollouts % n == 0]
             nearest = min(divisors, key=lambda n: abs(n - intervals)) + 1
             notes.append(
-                f"{pair.name}: {intervals + 1} points over {one.budget} {one.task} steps fall between updates (every "
+                f"{pair.name}: {intervals + 1} points over {one.budget} target steps fall between updates (every "
                 f"{rollout} steps); each shows the policy of the last update before it. {nearest} points would not"
             )
     return notes

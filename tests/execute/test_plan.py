@@ -90,6 +90,7 @@ def test_segments_have_room_for_ten_episodes_in_every_environment(tmp_path):
 def test_points_between_updates_are_said(tmp_path):
     (note,) = planned(tmp_path, "evaluation.points=3", "budget.target=1344", description="mine").notes
     assert "fall between updates" in note
+    assert planned(tmp_path, "evaluation.points=3", "budget.source=1344", description="mine").notes == ()
 
 
 @pytest.mark.parametrize(
