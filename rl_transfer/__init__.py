@@ -8,6 +8,7 @@ The public Python API; each name is imported when it is first used:
 - ``tune_study``: hyperparameters for scratch and arms, equally many trials of each.
 - ``run_study``: train sources, arms and controls, and judge them.
 - ``warm_start``: start one's own Stable-Baselines3 model from another.
+- ``judge_curves``: judge learning curves that other programs made.
 - ``judge``: the verdict on two arrays of scores (in ``rl_transfer.analysis``).
 """
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rl_transfer.analysis import judge as judge
     from rl_transfer.api import export_actor as export_actor
     from rl_transfer.api import import_source as import_source
+    from rl_transfer.api import judge_curves as judge_curves
     from rl_transfer.api import run_study as run_study
     from rl_transfer.api import train_sources as train_sources
     from rl_transfer.api import tune_study as tune_study
@@ -29,12 +31,22 @@ _PUBLIC = {
     "export_actor": "rl_transfer.api",
     "import_source": "rl_transfer.api",
     "judge": "rl_transfer.analysis",
+    "judge_curves": "rl_transfer.report",
     "run_study": "rl_transfer.api",
     "train_sources": "rl_transfer.api",
     "tune_study": "rl_transfer.api",
     "warm_start": "rl_transfer.warm_starting",
 }
-__all__ = ["export_actor", "import_source", "judge", "run_study", "train_sources", "tune_study", "warm_start"]
+__all__ = [
+    "export_actor",
+    "import_source",
+    "judge",
+    "judge_curves",
+    "run_study",
+    "train_sources",
+    "tune_study",
+    "warm_start",
+]
 
 
 def __getattr__(name: str) -> Any:

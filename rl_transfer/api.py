@@ -17,6 +17,7 @@ from rl_transfer.execute import (
     assign_folders,
     count_workers,
     execute,
+    execute_looks,
     import_file,
     plan_study,
     refuse_other_study,
@@ -29,6 +30,8 @@ from rl_transfer.execute import (
     write_tuned,
 )
 from rl_transfer.learner import ActorFormat
+from rl_transfer.report import CurvesOutcome as CurvesOutcome
+from rl_transfer.report import judge_curves as judge_curves
 from rl_transfer.report import write_html, write_tensorboard
 from rl_transfer.store import Store
 from rl_transfer.study import (
@@ -65,7 +68,7 @@ class StudyOutcome:
 class Silent:
     """An observer that tells nobody."""
 
-    def begin(self, *, runs: int, stored_runs: int, steps: int, stored_steps: int) -> None:
+    def begin(self, *, runs: int, stored_runs: int, steps: int, stored_steps: int, stage: str = "") -> None:
         """Nothing."""
 
     def run_started(self, run: str, steps: int) -> None:
@@ -130,7 +133,7 @@ def run_study(
     refuse_other_study(planned, place)
     folders = assign_folders(planned, place)
     write_manifest(planned, place, folders, _command(str(study), overrides, name))
-    failures = execute(planned, place, folders, workers=count, observer=observer or Silent())
+    failures = execute_looks(planned, place, folders, workers=count, observer=observer or Silent())
     return report_study(planned.study.name, store=store, failures=failures, notes=planned.notes)
 
 
@@ -222,7 +225,7 @@ def tune_study(
 
     Args:
         study: A shipped name or a path, of a study on one pair or of a pair alone (which stands for fine-tuning).
-        trials: Trials of each; the first are the study's own hyperparameters.
+        trials: Trials of each; the first: the study's own hyperparameters.
         seeds: Seeds that every trial is trained with.
         store: Folder of runs and results.
         workers: Processes at once; as many as there are cores by default.

@@ -39,19 +39,19 @@ def read_curve(path: Path) -> dict[int, list[float]]:
     return {step: list(episodes[step].values()) for step in sorted(episodes)}
 
 
-def mean_return(returns: list[float], episodes: int) -> float | None:
+def mean_return(returns: list[float], episodes: int | None) -> float | None:
     """Mean return of one evaluation.
 
     Args:
         returns: Returns of its episodes.
-        episodes: How many it should have.
+        episodes: How many it should have; None where any number will do.
 
     Returns:
         The mean; None where episodes are missing or a return is not finite.
     """
-    if len(returns) != episodes or not all(isfinite(return_) for return_ in returns):
+    if not returns or len(returns) != (episodes or len(returns)) or not all(map(isfinite, returns)):
         return None
-    return sum(returns) / episodes
+    return sum(returns) / len(returns)
 
 
 def _parsed(row: list[str], place: str) -> tuple[int, int, float]:

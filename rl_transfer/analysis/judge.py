@@ -26,6 +26,7 @@ def judge(
     final_baseline: ArrayLike | None = None,
     final_arm: ArrayLike | None = None,
     worst: float | None = None,
+    units: tuple[str, str] = ("runs", "runs"),
 ) -> Verdict:
     """Judge an arm against its baseline on one number a run, such as the mean score over the budget.
 
@@ -43,6 +44,8 @@ def judge(
             it tells "equal" from "nobody learned"; without both that is not checked.
         final_arm: Final score of each run of the arm, same shape as ``arm``.
         worst: The score of a failed run, for `Verdict.fragile`; the lowest of all given numbers by default.
+        units: What is counted in ``arm`` and in ``baseline``, for the text: "runs", or "sources" where each number is
+            the mean over the runs of one source.
 
     Returns:
         The verdict.
@@ -57,7 +60,7 @@ def judge(
     level = alpha / comparisons
     test = ShiftTest(baseline_N, arm_M)
     interval = test.interval(level)
-    decision = _decide(interval, margin, learned)
+    decision = decide(interval, margin, learned)
     lowest = float(min(baseline_N.min(), arm_M.min())) if worst is None else worst
     undecided = decision == "inconclusive" and learned
     verdict = Verdict(
@@ -71,10 +74,11 @@ def judge(
         effect=_effect(test.difference, baseline_N, arm_M),
         n=len(arm_M),
         n_baseline=len(baseline_N),
-        fragile=_decide(_interval_after_failure(baseline_N, arm_M, lowest, level), margin, learned) != decision,
-        negligible=decision in ("positive", "negative") and _within(interval, margin),
+        fragile=decide(_interval_after_failure(baseline_N, arm_M, lowest, level), margin, learned) != decision,
+        negligible=decision in ("positive", "negative") and within(interval, margin),
         seeds_to_decide=_seeds(test.difference, baseline_N, arm_M, level, margin) if undecided else None,
         ceiling=ceiling,
+        units=units,
     )
     return replace(verdict, text=sentence(verdict, margin, learned))
 
@@ -167,16 +171,18 @@ def _final_means(
     return tuple(means)
 
 
-def _within(interval: Interval, margin: float) -> bool:
+def within(interval: Interval, margin: float) -> bool:
+    """Whether all differences of an interval are negligible."""
     return -margin < interval.low and interval.high < margin
 
 
-def _decide(interval: Interval, margin: float, learned: bool) -> str:
+def decide(interval: Interval, margin: float, learned: bool) -> str:
+    """The verdict that an interval licenses; where nobody learned, no difference says nothing."""
     if interval.low > 0.0:
         return "positive"
     if interval.high < 0.0:
         return "negative"
-    return "equivalent" if _within(interval, margin) and learned else "inconclusive"
+    return "equivalent" if within(interval, margin) and learned else "inconclusive"
 
 
 def _interval_after_failure(baseline_N: Floats, arm_M: Floats, worst: float, level: float) -> Interval:

@@ -1,6 +1,7 @@
 """From a study's files to arrays: what was planned, what finished, and what is missing."""
 
-from dataclasses import dataclass
+import csv
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
@@ -55,14 +56,17 @@ class RunData(SourceData):
     """One finished run on the target. After a failure its curve stays at the worst score.
 
     Attributes:
-        source_path: Folder of the source run whose knowledge it used, relative to the store.
+        source_path: Folder of the source run whose knowledge it used, relative to the store; in curves of other
+            programs whatever tells one source from another.
         score_T: Score at each evaluation, shape (steps,).
         floored_T: Whether the return lay below the worst anchor, shape (steps,).
+        retained_return: Mean return of the final agent back on the source task; None where it can't play that.
     """
 
     source_path: str | None
     score_T: Floats
     floored_T: NDArray[np.bool_]
+    retained_return: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class PairData:
         runs: Finished runs on the target, as the manifest orders them.
         sources: Finished source runs.
         missing: Planned runs without a finished folder.
+        unneeded: How many planned runs no look wanted, because their arm had been decided before.
     """
 
     name: str
@@ -82,10 +87,22 @@ class PairData:
     runs: tuple[RunData, ...]
     sources: tuple[SourceData, ...]
     missing: tuple[RunEntry, ...]
+    unneeded: int = 0
 
     def of_arm(self, arm: str) -> tuple[RunData, ...]:
         """Finished runs of one arm."""
         return tuple(run for run in self.runs if run.arm == arm)
+
+    def first_seeds(self, arm: str, most: int | None) -> "PairData":
+        """The same with only the first seeds of an arm, finished or missing; all of them where ``most`` is None."""
+        seeds = sorted(entry.seed for entry in self.entry.runs if entry.arm == arm)
+        later = set() if most is None else set(seeds[most:])
+        return replace(
+            self,
+            runs=tuple(run for run in self.runs if run.arm != arm or run.seed not in later),
+            sources=tuple(run for run in self.sources if run.arm != arm or run.seed not in later),
+            missing=tuple(entry for entry in self.missing if entry.arm != arm or entry.seed not in later),
+        )
 
     def shares_one_source(self, arm: str) -> bool:
         """Whether all runs of an arm, though several, started from one and the same source agent."""
@@ -158,7 +175,8 @@ def load_pair(store: Store, name: str, pair: PairEntry) -> PairData:
             sources.append(SourceData(**_about(folder, entry, status), **_source_curve(folder, status)))
         else:
             curve = _target_curve(folder, status, pair)
-            runs.append(RunData(**_about(folder, entry, status), source_path=entry.source_path, **curve))
+            about = _about(folder, entry, status) | {"source_path": entry.source_path}
+            runs.append(RunData(**about, **curve, retained_return=_retained(folder / "retention.csv")))
     return PairData(name, pair, tuple(runs), tuple(sources), tuple(missing))
 
 
@@ -192,11 +210,22 @@ def _costs(path: Path) -> dict[str, float]:
     return dict(costs)
 
 
+def _retained(path: Path) -> float | None:
+    if not path.exists():
+        return None
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            returns = [float(row["return"]) for row in csv.DictReader(file)]
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
+        raise RLTransferError(f"{path}: needs the columns episode,return with numbers: {error}") from error
+    return mean_return(returns, None)
+
+
 def _source_curve(folder: Path, status: _Status) -> dict[str, Any]:
     """A source's own grid is not known here: its curve is what it wrote, up to the first return that is not finite."""
     path = folder / "curve.csv"
     episodes = read_curve(path)
-    point_T = [mean_return(returns, len(returns)) for returns in episodes.values()]
+    point_T = [mean_return(returns, None) for returns in episodes.values()]
     kept = point_T[: point_T.index(None)] if None in point_T else point_T
     if len(kept) < len(point_T) and not status.failed:
         raise RLTransferError(f"{path}: a return is not finite, but the run counts as completed")

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Va
 
 from rl_transfer.errors import RLTransferError
 from rl_transfer.store import read_json
-from rl_transfer.study import ScoreConfig, TuningConfig
+from rl_transfer.study import Look, ScoreConfig, TuningConfig
 
 FORMAT = 1
 BASELINE = "scratch"
@@ -69,16 +69,24 @@ class CellEntry(_Frozen):
 
 
 class PairEntry(_Frozen):
-    """One pair: how its runs were measured, its arms and its runs."""
+    """One pair: how its runs were measured, its arms and its runs.
+
+    What other programs' curves don't tell is None there.
+
+    Attributes:
+        baseline: The arm that transfer arms are compared with.
+    """
 
     description: str = ""
-    algorithm: str
+    algorithm: str | None
+    learner: dict[str, JsonValue] = {}
     score: ScoreConfig
     threshold_score: float
-    source_threshold_return: float
+    source_threshold_return: float | None
     target_steps: int
     grid: tuple[int, ...] = Field(min_length=2)
-    episodes: int = Field(ge=1)
+    episodes: int | None = Field(ge=1)
+    baseline: str = BASELINE
     arms: dict[str, ArmEntry]
     scratch: ScratchEntry = ScratchEntry()
     runs: tuple[RunEntry, ...]
@@ -86,19 +94,20 @@ class PairEntry(_Frozen):
     cell: CellEntry | None = None
 
     def learner_of(self, arm: str) -> dict[str, JsonValue]:
-        """What an arm, a control of one, or training from scratch lays over the pair's learner."""
-        return self.scratch.learner if arm == BASELINE else self.arms[arm.partition(".")[0]].learner
+        """Hyperparameters of an arm, a control of one, or training from scratch."""
+        transfer_arm = arm.removesuffix(".placebo").removesuffix(".sham")
+        return self.learner | (self.scratch.learner if arm == self.baseline else self.arms[transfer_arm].learner)
 
     @model_validator(mode="after")
     def _grid_spans_the_budget(self) -> Self:
         rising = all(step < later for step, later in zip(self.grid, self.grid[1:], strict=False))
-        if self.grid[0] != 0 or self.grid[-1] != self.target_steps or not rising:
+        if self.grid[0] < 0 or self.grid[-1] != self.target_steps or not rising:
             raise ValueError(f"grid must rise from 0 to target_steps ({self.target_steps})")
         return self
 
     @model_validator(mode="after")
     def _runs_belong_to_arms(self) -> Self:
-        known = {BASELINE, *SOURCES, *self.arms}
+        known = {self.baseline, *SOURCES, *self.arms}
         known |= {f"{name}.placebo" for name, arm in self.arms.items() if arm.placebo}
         known |= {f"{name}.sham" for name, arm in self.arms.items() if arm.sham}
         seen = set()
@@ -111,20 +120,41 @@ class PairEntry(_Frozen):
         return self
 
 
+class CurvesEntry(_Frozen):
+    """Where curves that other programs made were read, and what is worth knowing about them."""
+
+    file: str
+    notes: tuple[str, ...] = ()
+
+
 class Manifest(_Frozen):
-    """One study as it was planned; runs that are missing on disk are still listed here."""
+    """One study as it was planned; runs that are missing on disk, or that no look needed, are still listed here.
+
+    Attributes:
+        judged_before: Other studies that had been judged on some of an arm's runs before this one added seeds, and on
+            how many.
+        curves: Set where no study was carried out, but finished curves were read from elsewhere.
+    """
 
     format: int
     name: str
     description: str = ""
     alpha: float = Field(gt=0.0, lt=1.0)
     margin: float = Field(gt=0.0)
-    seeds: int
-    baseline_seeds: int
+    looks: tuple[Look, ...] = Field(min_length=1)
     command: str
+    judged_before: dict[str, int] = {}
     versions: dict[str, JsonValue]
     tuning: TuningConfig | None = None
+    curves: CurvesEntry | None = None
     pairs: dict[str, PairEntry]
+
+    @model_validator(mode="after")
+    def _studies_begin_at_step_0(self) -> Self:
+        late = [name for name, pair in self.pairs.items() if pair.grid[0] != 0]
+        if late and self.curves is None:
+            raise ValueError(f"{late[0]}: grid must rise from 0, step 0 included")
+        return self
 
 
 def read_manifest(path: Path) -> Manifest:

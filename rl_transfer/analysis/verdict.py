@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from rl_transfer.stats import Interval, smallest_reachable_p
 
 LEARNED = 0.25
+_PLANNED = {"runs": "seeds", "sources": "sources"}
+_BEST = {"runs": "the arm's best run", "sources": "all runs from the arm's best source"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Verdict:
         seeds_to_decide: For an inconclusive comparison, the seeds on each side that would decide it if difference and
             spread stayed as they are; None where that is undefined, above 1000, or decided already.
         ceiling: Whether both final scores are at the ceiling, where nothing can be told apart.
+        units: What ``n`` and ``n_baseline`` count: "runs", or "sources" where each number given was a source's.
     """
 
     verdict: str
@@ -43,6 +46,7 @@ class Verdict:
     negligible: bool
     seeds_to_decide: int | None
     ceiling: bool
+    units: tuple[str, str] = ("runs", "runs")
 
 
 def sentence(verdict: Verdict, margin: float, learned: bool) -> str:
@@ -61,7 +65,7 @@ def sentence(verdict: Verdict, margin: float, learned: bool) -> str:
     if verdict.ceiling:
         clauses.append("both final scores are at the ceiling")
     if verdict.fragile:
-        clauses.append("fragile: the verdict would change if the arm's best run had failed")
+        clauses.append(f"fragile: the verdict would change if {_BEST[verdict.units[0]]} had failed")
     return "; ".join(clauses) + "."
 
 
@@ -72,7 +76,7 @@ def _finding(verdict: Verdict, margin: float) -> str:
 
 
 def _open_question(verdict: Verdict, learned: bool) -> str:
-    runs = f"{verdict.n} against {verdict.n_baseline} runs"
+    runs = _sides(verdict)
     if min(verdict.n, verdict.n_baseline) == 1:
         return f"with {runs}, a side shows no spread to judge by"
     if (smallest := smallest_reachable_p(verdict.n_baseline, verdict.n)) > verdict.level:
@@ -80,9 +84,10 @@ def _open_question(verdict: Verdict, learned: bool) -> str:
     if not learned:
         return f"nobody learned, both final scores are below {LEARNED:g}; the difference is {_evidence(verdict)}"
     seeds = verdict.seeds_to_decide
-    forecast = f"about {seeds} seeds a side would decide" if seeds else "not even 1000 seeds a side would decide"
+    wanted = " and ".join(_PLANNED[unit] for unit in dict.fromkeys(verdict.units))
+    forecast = f"{f'about {seeds}' if seeds else 'not even 1000'} {wanted} a side would decide"
     # Adding seeds to a finished study would be a second look that no error level pays for.
-    where = ", in a new study planned with that many (study key first_seed gives fresh ones)" if seeds else ""
+    where = f", in a new study planned with that many fresh {wanted}" if seeds else ""
     grounds = f"the difference, {_evidence(verdict)}, is neither clearly off 0 nor negligible"
     return f"{grounds}; {forecast} if it stays so{where}"
 
@@ -90,5 +95,11 @@ def _open_question(verdict: Verdict, learned: bool) -> str:
 def _evidence(verdict: Verdict) -> str:
     return (
         f"{verdict.difference:+.3f} ({verdict.interval.low:+.3f} to {verdict.interval.high:+.3f} at error level "
-        f"{verdict.level:.3g}, {verdict.n} against {verdict.n_baseline} runs)"
+        f"{verdict.level:.3g}, {_sides(verdict)})"
     )
+
+
+def _sides(verdict: Verdict) -> str:
+    """How many runs, or sources, were compared with how many."""
+    unit, baseline_unit = verdict.units
+    return f"{verdict.n}{'' if unit == baseline_unit else f' {unit}'} against {verdict.n_baseline} {baseline_unit}"

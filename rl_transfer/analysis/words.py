@@ -38,7 +38,7 @@ def plain_words(comparisons: Sequence[Comparison]) -> str:
         raise RLTransferError(f"needs the comparisons of one arm, 'total' among them, not {sorted(verdicts)} of {arms}")
     total, knowledge, sham = (verdicts.get(family) for family in ("total", "knowledge", "sham"))
     placebo = _against_placebo(total, knowledge, verdicts.get("initialisation"))
-    against_scratch = f"{_PACE[verdicts['total']]} scratch{_reservations(by_family['total'])}"
+    against_scratch = f"{_PACE[verdicts['total']]} {by_family['total'].baseline}{_reservations(by_family['total'])}"
     conditional = f"; {CONDITIONAL}" if by_family["total"].conditional else ""
     return f"{against_scratch}{placebo}{_against_sham(total, knowledge, sham)}{conditional}"
 

@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 import tyro
 
+from rl_transfer.cli.judge import Judge
 from rl_transfer.cli.new import New
+from rl_transfer.cli.plan import Plan
 from rl_transfer.cli.source import Source
 from rl_transfer.cli.tune import Tune
 
@@ -86,10 +88,14 @@ class Check:
         """Check and print."""
         from rl_transfer.api import plan
         from rl_transfer.cli.show import show_examination, show_plan
+        from rl_transfer.execute import count_workers
+        from rl_transfer.store import Store
 
+        workers = count_workers(self.workers)
+        Store(self.store.absolute()).check()
         planned = plan(self.study, self.overrides, store=self.store)
         problems = show_examination(planned) if planned.study.is_pair_alone else 0
-        return show_plan(planned, self.store, self.workers) or problems
+        return show_plan(planned, self.store, workers) or problems
 
 
 @dataclass(frozen=True)
@@ -137,6 +143,8 @@ Command = (
     Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[Check, tyro.conf.subcommand("check")]
+    | Annotated[Plan, tyro.conf.subcommand("plan")]
+    | Annotated[Judge, tyro.conf.subcommand("judge")]
     | Annotated[New, tyro.conf.subcommand("new")]
     | Annotated[Tune, tyro.conf.subcommand("tune")]
     | Annotated[Export, tyro.conf.subcommand("export")]

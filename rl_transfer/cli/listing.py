@@ -1,10 +1,11 @@
 """The lists: pairs, methods, environments, studies, runs."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
 from statistics import mean
+from textwrap import fill
 from typing import Any
 
 from gymnasium import Space, spaces
@@ -21,6 +22,10 @@ from rl_transfer.study import PairConfig, StudyConfig, image_shape, load_study, 
 from rl_transfer.tasks import feature_count, inspect_task, keywords
 
 Rows = Iterator[tuple[str, ...]]
+
+_PAIR_COLUMNS = ("pair", "learner", "sees", "does", "steps", "min")
+_NUMBERS = 2
+_INDENT = "    "
 
 
 def show_list(what: str, store: Path) -> int:
@@ -47,35 +52,50 @@ def show_list(what: str, store: Path) -> int:
 
 
 def _show_pairs() -> int:
-    """A table for each family."""
+    """A block for each family; for each pair a line of what can be compared, and what it is below."""
     families: dict[str, list[tuple[str, PairConfig]]] = {}
     for name in shipped_names("pairs"):
         pair = load_study(name).pairs[0].config
         families.setdefault(pair.family or "other", []).append((name, pair))
+    console = Console(highlight=False, markup=False)
     for family, pairs in sorted(families.items()):
-        table = Table(title=f"\n{family}", title_justify="left")
-        table.add_column("pair", no_wrap=True)
-        for column in ("sees", "does", "learner", "description"):
-            table.add_column(column, overflow="fold")
-        for column in ("steps", "min"):
-            table.add_column(column, justify="right", no_wrap=True)
-        for name, pair in pairs:
-            table.add_row(*_pair_row(name, pair))
-        Console().print(table)
-    print("sees, does: numbers or image, actions (c: continuous), of source -> target where they differ;")
-    print("steps: of a run on the target; min: what it takes on one core")
+        cells, about = zip(*(_pair_texts(name, pair) for name, pair in pairs), strict=True)
+        header, *lines = _aligned([_PAIR_COLUMNS, *cells])
+        console.print(f"\n{family}", style="bold")
+        console.print(header, style="underline", soft_wrap=True)
+        for line, text in zip(lines, about, strict=True):
+            console.print(line, soft_wrap=True)
+            console.print(fill(text, console.width, initial_indent=_INDENT, subsequent_indent=_INDENT), style="dim")
+    print("\nsees, does: numbers or image, actions (c: continuous); source -> target")
+    print("steps, min: of a run on the target, on one core")
     return 0
 
 
-def _pair_row(name: str, pair: PairConfig) -> tuple[str, ...]:
+def _pair_texts(name: str, pair: PairConfig) -> tuple[tuple[str, ...], str]:
+    """A pair's cells, and what it is."""
+    about = pair.description
     try:
         source, target = inspect_task(pair.source), inspect_task(pair.target)
         sees = _change(*(_space_text(facts.observation_space) for facts in (source, target)))
         does = _change(*(_space_text(facts.action_space, acts=True) for facts in (source, target)))
     except RLTransferError as error:
-        sees, does = str(error), ""
+        sees = does = "?"
+        about = f"{about} ({error})"
     minutes = "" if pair.minutes is None else f"{pair.minutes:g}"
-    return name, sees, does, pair.learner.algorithm, pair.description, f"{pair.budget.target:,}", minutes
+    return (name, pair.learner.algorithm, sees, does, f"{pair.budget.target:,}", minutes), about
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines whose columns begin, or of the last two end, in the same place."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    words = len(widths) - _NUMBERS
+    return [
+        "  ".join(
+            cell.ljust(width) if place < words else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
 
 
 def _change(source: str, target: str) -> str:
@@ -127,7 +147,8 @@ def _summary(thing: object) -> str:
 def _studies() -> Rows:
     for name in shipped_names("studies"):
         config = load_study(name).config
-        yield name, _pairs_text(config), ", ".join(config.arms), str(config.seeds), config.description
+        seeds = ", ".join(str(look.seeds) for look in config.looks)
+        yield name, _pairs_text(config), ", ".join(config.arms), seeds, config.description
 
 
 def _pairs_text(config: StudyConfig) -> str:

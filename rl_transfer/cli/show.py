@@ -11,16 +11,15 @@ from rl_transfer.api import StudyOutcome
 from rl_transfer.execute import (
     Plan,
     PlannedRun,
-    comparison_sizes,
-    count_workers,
+    Reach,
     examine_pair,
     minutes_left,
+    reaches,
     steps_per_second,
 )
 from rl_transfer.execute.examine_task import Finding, Outcome
 from rl_transfer.report import tensorboard_command, verdict_table
 from rl_transfer.report.places import from_here
-from rl_transfer.stats import smallest_reachable_p
 from rl_transfer.store import Store
 
 
@@ -39,13 +38,18 @@ def show_outcome(outcome: StudyOutcome, store: Path) -> int:
     return 1 if outcome.failures else 0
 
 
-def show_new_pair(file: Path, plan: Plan) -> int:
+def show_new_pair(file: Path, plan: Plan, *, guessed_reference: bool) -> int:
     """Print where a new pair's file is and what to do with it; returns the exit code."""
     console = Console(soft_wrap=True)
     where, config = from_here(file), plan.study.pairs[0].config
+    guess = (
+        f"score.reference, {config.score.reference:g}, is a guess: the luckiest episode of random and constant "
+        "actions. Write what a good agent gets"
+    )
     for line in (
         f"{where}: {config.learner.algorithm} ({config.learner_from}), anchors measured, "
         f"{'a mapping proposed: look at it' if config.mapping else 'spaces alike'}",
+        *([guess] if guessed_reference else []),
         f"rl-transfer check {where}    # examine it",
         f"rl-transfer run {where}      # {len(plan.distinct())} runs",
     ):
@@ -97,17 +101,15 @@ def _outcome(outcome: Outcome) -> Text:
     return Text("ok" if outcome == "good" else outcome, style=style)
 
 
-def show_plan(plan: Plan, root: Path, workers: int | None) -> int:
+def show_plan(plan: Plan, root: Path, workers: int) -> int:
     """Print a study's runs, their cost, and what its seeds can decide."""
     console = Console(soft_wrap=False)
     store = Store(root.absolute())
-    store.check()
-    count = count_workers(workers)
     folders = store.index()
     stored = {run.key for run in plan.distinct() if run.key in folders and store.status(folders[run.key]) is not None}
     console.print(_runs_table(plan, stored))
     todo = [run for run in plan.distinct() if run.key not in stored]
-    for line in (_cost_line(plan, todo, store, folders, count), *_seed_lines(plan), *plan.notes):
+    for line in (_cost_line(plan, todo, store, folders, workers), *_seed_lines(plan), *plan.notes):
         console.print(line, markup=False, highlight=False)
     return 0
 
@@ -143,15 +145,18 @@ def _cost_line(plan: Plan, todo: list[PlannedRun], store: Store, folders: dict[s
 
 def _seed_lines(plan: Plan) -> list[str]:
     config = plan.study.config
-    arms = len(config.arms)
-    level = config.alpha / arms
-    shared = "" if arms == 1 else f" over {arms} arms"
-    sizes: dict[tuple[int, int], list[str]] = {}
-    for family, size in comparison_sizes(config).items():
-        sizes.setdefault(size, []).append(family)
-    return [
-        f"{', '.join(families)}: {arm} against {baseline} seeds can reach "
-        f"p = {smallest_reachable_p(baseline, arm):.2g}; "
-        f"the level is {level:.2g} (alpha {config.alpha:g}{shared}): the seeds can decide"
-        for (arm, baseline), families in sizes.items()
-    ]
+    arms, several = len(config.arms), len(config.looks) > 1
+    sizes: dict[tuple[int, int, int], list[Reach]] = {}
+    for reach in reaches(config):
+        sizes.setdefault((reach.look, reach.arm, reach.baseline), []).append(reach)
+    return [_seed_line(found, config.looks[look - 1].alpha, arms, several) for (look, *_), found in sizes.items()]
+
+
+def _seed_line(reaches: Sequence[Reach], alpha: float, arms: int, several: bool) -> str:
+    first, shared = reaches[0], "" if arms == 1 else f" over {arms} arms"
+    look = f"look {first.look}: " if several else ""
+    return (
+        f"{look}{', '.join(reach.family for reach in reaches)}: {first.arm} against {first.baseline} seeds can reach "
+        f"p = {first.smallest_p:.2g}; the level is {first.level:.2g} (alpha {alpha:g}{shared}): "
+        f"{'the seeds can decide' if first.decides else 'too few to decide'}"
+    )

@@ -22,7 +22,7 @@ class Tune:
     study: tyro.conf.Positional[Annotated[str, tyro.conf.arg(name="STUDY", metavar="STUDY")]]
     """A shipped name or a path, of a study on one pair or of a pair alone (which stands for fine-tuning)."""
     trials: int = 20
-    """Trials of each; the first are the study's own hyperparameters."""
+    """Trials of each; the first: the study's own hyperparameters."""
     seeds: int = 2
     """Seeds that every trial is trained with."""
     store: _Folder = Path("runs")

@@ -1,35 +1,44 @@
 """Plan and carry out: a study to finished runs."""
 
-from rl_transfer.execute.check import comparison_sizes
 from rl_transfer.execute.estimate import minutes_left, steps_per_second
 from rl_transfer.execute.examine_pair import Examination, examine_pair
+from rl_transfer.execute.forecast import Cost, LookForecast, PairForecast, costs, forecast
 from rl_transfer.execute.importing import Import, import_file
 from rl_transfer.execute.local import Failure, Observer, assign_folders, count_workers, execute
+from rl_transfer.execute.looks import execute_looks
 from rl_transfer.execute.manifest import refuse_other_study, write_manifest
 from rl_transfer.execute.new_pair import NewPair, write_pair
 from rl_transfer.execute.plan import Plan, PlannedRun, plan_study
+from rl_transfer.execute.reach import Reach, reaches
 from rl_transfer.execute.sources import StoredSource, find_source, stored_sources
 from rl_transfer.execute.tuned_study import tuned_file, write_tuned
 from rl_transfer.execute.tuning import refuse_untunable, tune
 
 __all__ = [
+    "Cost",
     "Examination",
     "Failure",
     "Import",
+    "LookForecast",
     "NewPair",
     "Observer",
+    "PairForecast",
     "Plan",
     "PlannedRun",
+    "Reach",
     "StoredSource",
     "assign_folders",
-    "comparison_sizes",
+    "costs",
     "count_workers",
     "examine_pair",
     "execute",
+    "execute_looks",
     "find_source",
+    "forecast",
     "import_file",
     "minutes_left",
     "plan_study",
+    "reaches",
     "refuse_other_study",
     "refuse_untunable",
     "steps_per_second",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import lcm
 
 from rl_transfer.errors import ConfigError
+from rl_transfer.execute.reach import Reach, reaches
 from rl_transfer.execute.sources import StoredSource
 from rl_transfer.learner import (
     refuse_empty_roles,
@@ -15,52 +16,52 @@ from rl_transfer.learner import (
     refuse_unsuitable_spaces,
 )
 from rl_transfer.methods import Method, build_methods, method_class, resolve_methods
-from rl_transfer.stats import smallest_reachable_p
+from rl_transfer.stats import fewest_seeds
 from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named, StudyConfig, TaskConfig
 from rl_transfer.study.draft import Draft
 from rl_transfer.tasks import SpaceMapping, TaskFacts, inspect_task, map_spaces
 
-_MOST_SEEDS = 1000
 
-
-def comparison_sizes(config: StudyConfig) -> dict[str, tuple[int, int]]:
-    """What the study will compare: by family, runs of the arm and of its baseline."""
-    sizes = {"total": (config.seeds, config.baseline_seeds or config.seeds)}
-    if any(arm.placebo for arm in config.arms.values()):
-        sizes["knowledge"] = (config.seeds, config.seeds)
-    if any(arm.sham for arm in config.arms.values()):
-        sizes["sham"] = (config.seeds, config.seeds)
-    return sizes
-
-
-def check_study(study: LoadedStudy) -> None:
+def check_study(study: LoadedStudy) -> list[str]:
     """Refuse a study whose seeds can't reach its level, or that asks for a device that is not there.
+
+    Returns:
+        Notes on looks that can't decide anything.
 
     Raises:
         ConfigError: Says how many seeds would do.
     """
     config = study.config
-    level = config.alpha / len(config.arms)
-    for family, (arm, baseline) in comparison_sizes(config).items():
-        reachable = smallest_reachable_p(baseline, arm)
-        if reachable > level:
-            shared = f" shared by {len(config.arms)} arms" if len(config.arms) > 1 else ""
-            raise study.draft.error(
-                ("seeds",),
-                f"{arm} against {baseline} seeds can't decide anything ({family}): the smallest p they can reach is "
-                f"{reachable:.3g}, the level is {level:.3g} (alpha {config.alpha:g}{shared}): {_enough(level)}",
-            )
+    families: dict[str, list[Reach]] = {}
+    for reach in reaches(config):
+        families.setdefault(reach.family, []).append(reach)
+    for family, looks in families.items():
+        if not any(reach.decides for reach in looks):
+            raise study.draft.error(("seeds",), _undecidable(config, family, looks[-1]))
     try:
         refuse_missing_device(config.device)
     except ConfigError as error:
         raise study.draft.under(error) from error
+    return [_idle_look(reach) for looks in families.values() for reach in looks if not reach.decides]
 
 
-def _enough(level: float) -> str:
-    for seeds in range(2, _MOST_SEEDS):
-        if smallest_reachable_p(seeds, seeds) <= level:
-            return f"take at least {seeds} seeds"
-    return "no number of seeds can reach it: raise alpha"
+def _undecidable(config: StudyConfig, family: str, reach: Reach) -> str:
+    alpha = f"alpha {config.looks[-1].alpha:g}" + (
+        f" shared by {len(config.arms)} arms" if len(config.arms) > 1 else ""
+    )
+    seeds = fewest_seeds(reach.level)
+    enough = "no number of seeds can reach it: raise alpha" if seeds is None else f"take at least {seeds} seeds"
+    return (
+        f"{reach.arm} against {reach.baseline} seeds can't decide anything ({family}): the smallest p they can reach "
+        f"is {reach.smallest_p:.3g}, the level is {reach.level:.3g} ({alpha}): {enough}"
+    )
+
+
+def _idle_look(reach: Reach) -> str:
+    return (
+        f"look {reach.look} can't decide anything ({reach.family}): {reach.arm} against {reach.baseline} seeds reach "
+        f"p = {reach.smallest_p:.2g} at best, its level is {reach.level:.2g}"
+    )
 
 
 def check_tasks(pair: LoadedPair, source_learner: LearnerConfig) -> tuple[TaskFacts, TaskFacts, SpaceMapping]:

@@ -17,8 +17,8 @@ from rl_transfer.store import Store, write_spec
 class Observer(Protocol):
     """Who wants to know how a study goes on."""
 
-    def begin(self, *, runs: int, stored_runs: int, steps: int, stored_steps: int) -> None:
-        """Before the first run: how much there is, and how much of it is stored already."""
+    def begin(self, *, runs: int, stored_runs: int, steps: int, stored_steps: int, stage: str = "") -> None:
+        """Before the first run, and before each look's: how much there is, and how much of it is stored already."""
 
     def run_started(self, run: str, steps: int) -> None:
         """A run starts, with this budget."""
@@ -68,7 +68,7 @@ def assign_folders(plan: Plan, store: Store) -> dict[str, Path]:
 
 
 def execute(
-    plan: Plan, store: Store, folders: Mapping[str, Path], *, workers: int, observer: Observer
+    plan: Plan, store: Store, folders: Mapping[str, Path], *, workers: int, observer: Observer, stage: str = ""
 ) -> list[Failure]:
     """Carry out all runs that are not stored yet; a failing run does not stop the others.
 
@@ -78,18 +78,19 @@ def execute(
         folders: Each run's folder by key.
         workers: Processes at once.
         observer: Who is told.
+        stage: Which part of the study these are, for people.
 
     Returns:
         The runs that did not complete, stored failures included.
     """
-    return _Execution(plan, store, folders, observer).carry_out(workers)
+    return _Execution(plan, store, folders, observer, stage).carry_out(workers)
 
 
 class _Execution:
     """The state of one execution: what waits, what runs, what ended."""
 
-    def __init__(self, plan: Plan, store: Store, folders: Mapping[str, Path], observer: Observer) -> None:
-        self._store, self._folders, self._observer = store, folders, observer
+    def __init__(self, plan: Plan, store: Store, folders: Mapping[str, Path], observer: Observer, stage: str) -> None:
+        self._store, self._folders, self._observer, self._stage = store, folders, observer, stage
         self._runs = plan.distinct()
         self._outcomes: dict[str, str] = {}
         for run in self._runs:
@@ -101,7 +102,11 @@ class _Execution:
         waiting = [run for run in self._runs if run.key not in self._outcomes]
         stored = [run for run in self._runs if run.key in self._outcomes]
         self._observer.begin(
-            runs=len(self._runs), stored_runs=len(stored), steps=_steps(self._runs), stored_steps=_steps(stored)
+            runs=len(self._runs),
+            stored_runs=len(stored),
+            steps=_steps(self._runs),
+            stored_steps=_steps(stored),
+            stage=self._stage,
         )
         waiting.sort(key=lambda run: (run.spec.role != "source", -run.spec.budget_steps))
         while waiting:

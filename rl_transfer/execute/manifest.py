@@ -44,8 +44,7 @@ def _identity(plan: Plan) -> dict[str, Any]:
     return {
         "alpha": config.alpha,
         "margin": config.margin,
-        "seeds": config.seeds,
-        "baseline_seeds": config.baseline_seeds or config.seeds,
+        "looks": [look.model_dump(mode="json") for look in config.looks],
     }
 
 
@@ -71,6 +70,7 @@ def write_manifest(plan: Plan, store: Store, folders: Mapping[str, Path], comman
             "description": config.description,
             **_identity(plan),
             "command": shlex.join(command),
+            "judged_before": plan.judged_before,
             "versions": next(run for run in plan.runs if run.arm == "scratch").spec.versions,
             **({} if config.tuning is None else {"tuning": config.tuning.model_dump(mode="json")}),
             "pairs": {pair.name: pair_entry(plan, pair, store, folders) for pair in plan.study.pairs},
@@ -81,6 +81,12 @@ def write_manifest(plan: Plan, store: Store, folders: Mapping[str, Path], comman
 
 def pair_entry(plan: Plan, pair: LoadedPair, store: Store, folders: Mapping[str, Path]) -> dict[str, Any]:
     """What reports and verdicts need of one pair of a plan."""
+    runs = [run for run in plan.runs if run.pair == pair.name]
+    return {**pair_settings(plan, pair), "runs": [_run(run, store, folders) for run in runs]}
+
+
+def pair_settings(plan: Plan, pair: LoadedPair) -> dict[str, Any]:
+    """How one pair of a plan is learned and measured."""
     runs = [run for run in plan.runs if run.pair == pair.name]
     target = next(run for run in runs if run.arm == "scratch").spec
     config = pair.config
@@ -100,7 +106,6 @@ def pair_entry(plan: Plan, pair: LoadedPair, store: Store, folders: Mapping[str,
         "episodes": target.episodes,
         "scratch": plan.study.config.scratch.model_dump(mode="json"),
         "arms": {name: arm.model_dump(mode="json") for name, arm in plan.study.config.arms.items()},
-        "runs": [_run(run, store, folders) for run in runs],
     }
 
 

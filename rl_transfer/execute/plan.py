@@ -1,7 +1,7 @@
 """From a validated study to the list of its runs, everything checked that can be checked before training."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.execute.check import (
@@ -15,6 +15,7 @@ from rl_transfer.execute.check import (
     target_learners,
 )
 from rl_transfer.execute.identity import code_digest, library_versions
+from rl_transfer.execute.second_look import arm_keys, judged_before, second_looks
 from rl_transfer.execute.sources import StoredSource, find_source
 from rl_transfer.run.rehearsal import rehearse
 from rl_transfer.store import Store, run_key
@@ -55,11 +56,13 @@ class Plan:
 
     Attributes:
         notes: What is allowed but worth knowing, for people.
+        judged_before: Other studies that have been judged on some of an arm's runs, and on how many.
     """
 
     study: LoadedStudy
     runs: tuple[PlannedRun, ...]
     notes: tuple[str, ...]
+    judged_before: Mapping[str, int] = field(default_factory=dict)
 
     def distinct(self) -> list[PlannedRun]:
         """Each run once, though several pairs may need it."""
@@ -76,8 +79,10 @@ def plan_study(study: LoadedStudy, store: Store) -> Plan:
     Raises:
         ConfigError: If the study can't be carried out or could not decide anything.
     """
-    check_study(study)
-    return plan_runs(study, store)
+    notes = check_study(study)
+    plan = plan_runs(study, store)
+    judged = judged_before(study.name, arm_keys((run.pair, run.arm, run.key) for run in plan.runs), store)
+    return replace(plan, notes=(*notes, *plan.notes, *second_looks(judged)), judged_before=judged)
 
 
 def plan_runs(study: LoadedStudy, store: Store) -> Plan:
@@ -156,8 +161,8 @@ class _PairPlanner:
 
     def runs(self) -> Iterator[PlannedRun]:
         """Sources, then from scratch, then each arm with its placebo and sham."""
-        first = self.study.first_seed
-        seeds = range(first, first + self.study.seeds)
+        first, last_look = self.study.first_seed, self.study.looks[-1]
+        seeds = range(first, first + last_look.seeds)
         sources = self._sources(seeds)
         yield from sources
         shams = []
@@ -165,7 +170,7 @@ class _PairPlanner:
             shams = [self._planned("source.sham", seed, sham=True) for seed in seeds]
             yield from shams
         source_keys = self._keys(seeds, sources)
-        for seed in range(first, first + (self.study.baseline_seeds or self.study.seeds)):
+        for seed in range(first, first + last_look.baseline_seeds):
             yield self._planned("scratch", seed)
         for name, arm in self.study.arms.items():
             methods = self.methods[name]

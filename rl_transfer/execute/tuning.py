@@ -47,7 +47,7 @@ def refuse_untunable(study: LoadedStudy, *, trials: int, seeds: int) -> None:
     if find_spec("optuna") is None:
         raise ConfigError("tune needs the extra tune: pip install 'rl-transfer[tune]'")
     if trials < 2:
-        raise ConfigError(f"must be at least 2 (the first are the defaults), not {trials}", key="--trials")
+        raise ConfigError(f"must be at least 2 (the first: the defaults), not {trials}", key="--trials")
     if seeds < 1:
         raise ConfigError(f"must be at least 1, not {seeds}", key="--seeds")
     if study.config.tuning is not None:
@@ -92,11 +92,11 @@ def tune(
             arms[name].learn(score)
     return TuningConfig(
         objective=OBJECTIVE,
-        sampler=f"TPE, seed {_SAMPLER_SEED}, the {_RANDOM_TRIALS - 1} trials after the first at random",
+        sampler=f"TPE, seed {_SAMPLER_SEED}, the first {min(_RANDOM_TRIALS, trials) - 1} after the defaults at random",
         trials=trials,
         seeds=tuple(range(FIRST_TUNING_SEED, FIRST_TUNING_SEED + seeds)),
         pair=pair.name,
-        learner=pair.config.learner.model_dump(mode="json", exclude_unset=True),
+        settings=pair.config.settings,
         steps=pair.config.budget.target,
         space=dict(space),
         arms={name: arm.found(_own(study, name)) for name, arm in arms.items()},
@@ -241,6 +241,7 @@ class _Progress:
         times = [1 if run.spec.role == "source" else self._trials for run in runs]
         self._observer.begin(
             runs=sum(times),
+            stage="",
             stored_runs=len(stored),
             steps=sum(run.spec.budget_steps * count for run, count in zip(runs, times, strict=True)),
             stored_steps=sum(run.spec.budget_steps for run in stored),
@@ -249,7 +250,7 @@ class _Progress:
     def _name(self, run: str) -> str:
         return f"trial {self._trial + 1} {run}"
 
-    def begin(self, *, runs: int, stored_runs: int, steps: int, stored_steps: int) -> None:
+    def begin(self, *, runs: int, stored_runs: int, steps: int, stored_steps: int, stage: str = "") -> None:
         """A round begins: told already, with all others."""
 
     def run_started(self, run: str, steps: int) -> None:

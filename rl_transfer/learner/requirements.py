@@ -37,7 +37,7 @@ _ACTION_SPACES: dict[str, tuple[type[Space[Any]], ...]] = {
     name: (spaces.Discrete,) if name in VALUE_LEARNERS else (spaces.Box,) if LEARNERS[name].off_policy else _ANY_ACTION
     for name in ALGORITHMS
 }
-_COUNTING = "give the task the wrapper count_from_zero (MultiDiscrete: one of your own)"
+_COUNTING = "give the task the wrapper count_from_zero"
 _OBSERVATION_SPACES = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
 

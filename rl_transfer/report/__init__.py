@@ -8,14 +8,27 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rl_transfer.report.events import write_tensorboard
-    from rl_transfer.report.page import write_html
+    from rl_transfer.report.judged import CurvesOutcome, judge_curves
+    from rl_transfer.report.page import write_html, write_judged_html
     from rl_transfer.report.places import tensorboard_command
     from rl_transfer.report.progress import LiveProgress
     from rl_transfer.report.table import verdict_table
 
-__all__ = ["LiveProgress", "tensorboard_command", "verdict_table", "write_html", "write_tensorboard"]
+__all__ = [
+    "CurvesOutcome",
+    "LiveProgress",
+    "judge_curves",
+    "tensorboard_command",
+    "verdict_table",
+    "write_html",
+    "write_judged_html",
+    "write_tensorboard",
+]
 
 _MODULES = {
+    "CurvesOutcome": "judged",
+    "judge_curves": "judged",
+    "write_judged_html": "page",
     "LiveProgress": "progress",
     "tensorboard_command": "places",
     "verdict_table": "table",

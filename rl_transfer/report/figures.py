@@ -24,7 +24,7 @@ VERDICTS = {
 """Colour and marker of a verdict; told apart without colour too."""
 
 ROLES = {
-    "scratch": ("#000000", "-"),
+    "baseline": ("#000000", "-"),
     "transfer": ("#0072b2", "-"),
     "placebo": ("#d97706", "--"),
     "sham": ("#a03c8c", "-."),
@@ -119,17 +119,17 @@ def _ground(axes: Axes, rows: int, margin: float, reach: tuple[float, float]) ->
 
 
 def arms_together(pair: PairData, arm: str | None) -> list[tuple[str, str]]:
-    """The arms that share a panel of curves, each with its role there: scratch, an arm and its controls."""
+    """The arms that share a panel of curves, each with its role there: the baseline, an arm and its controls."""
     controls = [] if arm is None else [(arm, "transfer"), (f"{arm}.placebo", "placebo"), (f"{arm}.sham", "sham")]
-    return [(name, role) for name, role in [("scratch", "scratch"), *controls] if pair.of_arm(name)]
+    return [(name, role) for name, role in [(pair.entry.baseline, "baseline"), *controls] if pair.of_arm(name)]
 
 
 def curves(pair: PairData, arm: str | None, name: str) -> str:
-    """Draw the learning curves of one transfer arm, its controls and scratch: all runs, and each mean.
+    """Draw the learning curves of one transfer arm, its controls and the baseline: all runs, and each mean.
 
     Args:
         pair: The pair.
-        arm: The transfer arm; None for scratch alone.
+        arm: The transfer arm; None for the baseline alone.
         name: What the figure's element ids start with.
 
     Returns:
@@ -137,10 +137,10 @@ def curves(pair: PairData, arm: str | None, name: str) -> str:
     """
     with style():
         figure = Figure(figsize=(6.4, 3.6))
-        figure.subplots_adjust(left=0.09, right=0.89, top=0.98, bottom=0.28)
+        figure.subplots_adjust(left=0.11, right=0.89, top=0.98, bottom=0.28)
         axes = figure.subplots()
         for member, role in arms_together(pair, arm):
-            _curves_of_arm(axes, pair.of_arm(member), role)
+            _curves_of_arm(axes, pair.of_arm(member), role, member if role == "baseline" else role)
         threshold = pair.entry.threshold_score
         axes.axhline(threshold, color="#555555", linewidth=1.0, linestyle=":", label=f"threshold {threshold:g}")
         axes.set_xlim(0, pair.entry.target_steps)
@@ -155,12 +155,12 @@ def curves(pair: PairData, arm: str | None, name: str) -> str:
         return inline(figure, name)
 
 
-def _curves_of_arm(axes: Axes, runs: Sequence[RunData], role: str) -> None:
+def _curves_of_arm(axes: Axes, runs: Sequence[RunData], role: str, called: str) -> None:
     color, line = ROLES[role]
     for run in runs:
         axes.plot(run.step_T, run.score_T, color=color, linestyle=line, linewidth=0.8, alpha=0.35)
     mean_T = np.mean([run.score_T for run in runs], axis=0)
-    label = f"{role} ({count(len(runs), 'run')})"
+    label = f"{called} ({count(len(runs), 'run')})"
     axes.plot(runs[0].step_T, mean_T, color=color, linestyle=line, linewidth=2.4, label=label)
 
 

@@ -1,7 +1,7 @@
 """The report of a study as one HTML file that needs nothing else."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ from rl_transfer.analysis import Comparison, Manifest, PairData, StudyResults
 from rl_transfer.report import sheets
 from rl_transfer.report.figures import curves, forest
 from rl_transfer.report.maps import ladder_figures, matrix_figures
+from rl_transfer.report.payoff_sheets import payoff_sheet, retention_sheet
 from rl_transfer.report.places import study_folder
 from rl_transfer.report.svg import inline, whole
+from rl_transfer.report.together import statement_remarks, together
 from rl_transfer.report.wording import (
-    FAMILIES,
     contrast,
     count,
+    family_in_words,
     interval_text,
     p_text,
     remarks,
@@ -44,17 +46,40 @@ def write_html(store: Path, results: StudyResults) -> Path:
         RLTransferError: If the study's file can't be read, or the report not written.
     """
     folder = study_folder(store, results.data.manifest.name)
-    written = read_json(folder / "study.json")["pairs"]
+    return _write(folder, results, read_json(folder / "study.json")["pairs"], store)
+
+
+def write_judged_html(results: StudyResults) -> Path:
+    """Write the report of curves that other programs made, beside their verdicts.
+
+    Args:
+        results: The curves as a study, with its verdicts.
+
+    Returns:
+        ``report.html``, without the sections that only runs carried out here can fill.
+
+    Raises:
+        RLTransferError: If it can't be written.
+    """
+    return _write(results.verdicts_path.parent, results, {}, None)
+
+
+def _write(folder: Path, results: StudyResults, written: dict[str, Any], store: Path | None) -> Path:
+    """Write a report into a folder; with a store, from the files of its runs too."""
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"signed": signed, "interval": interval_text, "p": p_text, "contrast": contrast}
-    environment.filters |= {"remarks": remarks, "count": count}
+    environment.filters |= {"remarks": remarks, "count": count, "statement_remarks": statement_remarks}
     html = environment.get_template("report.html").render(
         style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
         **_study(results),
         **_maps(folder, results),
-        pairs=[_pair(store, index, pair, results, written[pair.name]) for index, pair in enumerate(results.data.pairs)],
+        **together(results),
+        pairs=[
+            _pair(store, index, pair, results, written.get(pair.name, {}))
+            for index, pair in enumerate(results.data.pairs)
+        ],
     )
     path = folder / "report.html"
     write_bytes(path, html.encode())
@@ -67,10 +92,14 @@ def _study(results: StudyResults) -> dict[str, Any]:
     return {
         "manifest": data.manifest,
         "finished": sum(len(pair.runs) + len(pair.sources) for pair in data.pairs),
-        "planned": sum(len(pair.entry.runs) for pair in data.pairs),
-        "families": {family: FAMILIES[family] for family in families},
+        "planned": sum(len(pair.runs) + len(pair.sources) + len(pair.missing) for pair in data.pairs),
+        "unneeded": sum(pair.unneeded for pair in data.pairs),
+        **_seeds(data.manifest),
+        "families": {one.family: family_in_words(one) for one in results.comparisons},
+        "baseline": next((pair.entry.baseline for pair in data.pairs), ""),
+        "charged": any(run.costs for pair in data.pairs for run in (*pair.runs, *pair.sources)),
         "remarks": remarks_explained(results.comparisons),
-        "levels": _levels(results.comparisons),
+        "levels": _levels(data.manifest),
         "forest": Markup(forest(results.comparisons, data.manifest.margin)) if results.comparisons else "",
         "comparisons": results.comparisons,
         "several_cells": any(number > 1 for number in families.values()),
@@ -83,6 +112,20 @@ def _study(results: StudyResults) -> dict[str, Any]:
         ),
         **_tuning(data.manifest),
     }
+
+
+def _seeds(manifest: Manifest) -> dict[str, Any]:
+    """How many seeds there are, in short, and at which levels they are judged."""
+    looks, last = manifest.looks, manifest.looks[-1]
+    if len(looks) == 1:
+        each = f"{last.seeds} seeds an arm, {last.baseline_seeds} from scratch"
+        return {"seeds": count(last.seeds, "seed"), "looks": each}
+    arms, baselines, levels = (
+        ", ".join(f"{number:g}" for number in numbers)
+        for numbers in zip(*((look.seeds, look.baseline_seeds, look.alpha) for look in looks), strict=True)
+    )
+    each = f"looks at {arms} seeds an arm ({baselines} from scratch), which use {levels} of it"
+    return {"seeds": f"up to {last.seeds} seeds in {len(looks)} looks", "looks": each}
 
 
 def _tuning(manifest: Manifest) -> dict[str, Any]:
@@ -110,17 +153,24 @@ def _maps(folder: Path, results: StudyResults) -> dict[str, Any]:
     return shown
 
 
-def _levels(comparisons: Sequence[Comparison]) -> list[str]:
-    """The level of each comparison and how it comes about; with the pairs where they differ."""
-    pairs: dict[str, list[str]] = {}
-    for comparison in comparisons:
-        text = f"{comparison.alpha:g} / {comparison.comparisons} = {comparison.level:.3g}"
-        if comparison.pair not in pairs.setdefault(text, []):
-            pairs[text].append(comparison.pair)
-    return list(pairs) if len(pairs) == 1 else [f"{text} on {', '.join(names)}" for text, names in pairs.items()]
+def _levels(manifest: Manifest) -> list[str]:
+    """The level of each comparison and how it comes about; with the pairs and looks where they differ."""
+    pairs: dict[int, list[str]] = {}
+    for name, pair in manifest.pairs.items():
+        pairs.setdefault(len(pair.arms), []).append(name)
+    return [
+        f"{look.alpha:g} / {arms} = {look.alpha / arms:.3g}"
+        + (f" at look {number}" if len(manifest.looks) > 1 else "")
+        + (f" on {', '.join(names)}" if len(pairs) > 1 else "")
+        for arms, names in pairs.items()
+        for number, look in enumerate(manifest.looks, start=1)
+        if arms
+    ]
 
 
-def _pair(store: Path, index: int, pair: PairData, results: StudyResults, written: dict[str, Any]) -> dict[str, Any]:
+def _pair(
+    store: Path | None, index: int, pair: PairData, results: StudyResults, written: dict[str, Any]
+) -> dict[str, Any]:
     comparisons = [comparison for comparison in results.comparisons if comparison.pair == pair.name]
     return {
         "data": pair,
@@ -130,7 +180,9 @@ def _pair(store: Path, index: int, pair: PairData, results: StudyResults, writte
         "numbers": sheets.numbers_sheet(pair),
         "gains": sheets.gains_sheet(comparisons),
         "costs": sheets.costs_sheet(pair),
-        "carried": list(sheets.transfer_sheets(store, pair)),
+        "payoff": payoff_sheet(pair),
+        "retention": retention_sheet(pair),
+        "carried": [] if store is None else list(sheets.transfer_sheets(store, pair)),
         "settings": sheets.settings_sheet(pair, written),
         "one_checkpoint": list(sheets.one_checkpoint(pair)),
     }
@@ -142,7 +194,7 @@ def _arms(comparisons: list[Comparison], words: dict[str, str]) -> Iterator[dict
 
 
 def _curves(index: int, pair: PairData) -> Iterator[dict[str, Any]]:
-    """One figure a transfer arm with finished runs, or one of scratch alone."""
+    """One figure a transfer arm with finished runs, or one of the baseline alone."""
     for number, arm in enumerate(list(pair.entry.arms) or [None]):
         if pair.runs:
-            yield {"arm": arm or "scratch", "svg": Markup(curves(pair, arm, f"curves{index}-{number}"))}
+            yield {"arm": arm or pair.entry.baseline, "svg": Markup(curves(pair, arm, f"curves{index}-{number}"))}

@@ -101,6 +101,7 @@ class LiveProgress:
         self._console = console or Console(stderr=True)
         self._clock = clock
         self._live = self._console.is_terminal and not self._console.is_dumb_terminal
+        self._stage = ""
         self._tally = _Tally()
         self._lock = RLock()
         self._stack = ExitStack()
@@ -109,23 +110,29 @@ class LiveProgress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        """Stop showing what went on; on a terminal, say how it ended."""
         self._stack.close()
         with self._lock:
             outcomes = ", ".join(f"{number} {outcome}" for outcome, number in self._tally.outcomes.items())
             elapsed = self._clock() - self._tally.since
         if self._live and outcomes:
-            self._say(f"ran {outcomes} in {duration(elapsed)}")
+            self._say(f"{self._stage}ran {outcomes} in {duration(elapsed)}")
 
-    def begin(self, *, runs: int, stored_runs: int, steps: int, stored_steps: int) -> None:
+    def begin(self, *, runs: int, stored_runs: int, steps: int, stored_steps: int, stage: str = "") -> None:
         """Say how much there is to do; on a terminal, start to show it."""
+        self._close()
         with self._lock:
+            self._stage = f"{stage}: " if stage else ""
             self._tally = _Tally(
                 runs, stored_runs, steps, stored_steps, self._clock(), runs - stored_runs, steps - stored_steps
             )
         if runs == stored_runs:
-            self._say("the one run is stored" if runs == 1 else f"all {runs} runs are stored")
+            self._say(self._stage + ("the one run is stored" if runs == 1 else f"all {runs} runs are stored"))
         elif not self._live:
-            self._say(f"{count(runs, 'run')}, {stored_runs} stored, {runs - stored_runs} to go")
+            self._say(f"{self._stage}{count(runs, 'run')}, {stored_runs} stored, {runs - stored_runs} to go")
         else:
             live = Live(console=self._console, get_renderable=self._render, transient=True, redirect_stdout=False)
             self._stack.enter_context(live)
@@ -181,7 +188,7 @@ class LiveProgress:
             whole = Table.grid(padding=(0, 2, 0, 0))
             whole.add_row(
                 ProgressBar(total=max(tally.steps, 1), completed=tally.steps - tally.steps_left, width=30),
-                f"{tally.ended}/{tally.runs} runs",
+                f"{self._stage}{tally.ended}/{tally.runs} runs",
                 tally.time_left(now),
             )
         return Group(table, whole)

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from rl_transfer.analysis import Comparison, PairData, SourceData, StudyData
+from rl_transfer.analysis import Comparison, PairData, PairEntry, SourceData, StudyData
 from rl_transfer.errors import RLTransferError
-from rl_transfer.report.wording import contrast, duration
+from rl_transfer.report.wording import contrast, count, duration
 from rl_transfer.stats import asymptotic_score, jumpstart, mean_score, restricted_mean_time
 from rl_transfer.study import ChoicesConfig, RangeConfig, TuningConfig
 
 _COST_TITLES = {
     "target_steps": "training steps",
     "source_steps": "steps of its source",
+    "carried_transitions": "carried transitions",
     "gradient_steps": "gradient steps",
     "evaluation_steps": "evaluation steps",
     "wall_seconds": "time",
@@ -54,8 +55,9 @@ def _numbers(pair: PairData, arm: str, floored: bool) -> list[str]:
         return [arm, of_planned, *["-"] * (6 if floored else 5)]
     score_RT = np.stack([run.score_T for run in runs])
     time = restricted_mean_time(score_RT, grid, pair.entry.threshold_score)
-    scores = [float(measure(score_RT, grid).mean()) for measure in (mean_score, jumpstart, asymptotic_score)]
-    row = [arm, of_planned, *(f"{score:.3f}" for score in scores)]
+    before = f"{jumpstart(score_RT, grid).mean():.3f}" if grid[0] == 0 else "-"
+    mean, final = (f"{measure(score_RT, grid).mean():.3f}" for measure in (mean_score, asymptotic_score))
+    row = [arm, of_planned, mean, before, final]
     row += [f"{time.mean_steps:,.0f}", f"{time.reached_fraction:.0%}"]
     return [*row, f"{np.mean([run.floored_T for run in runs]):.1%}"] if floored else row
 
@@ -76,7 +78,7 @@ def _ratio(number: float | None) -> str:
 def sources_sheet(data: StudyData) -> Sheet:
     """Every finished source run with its last mean return against the pair's threshold."""
     rows = [
-        [pair.name, source.arm, str(source.seed), _last_return(source), f"{threshold:g}", _judged(source, threshold)]
+        [pair.name, source.arm, str(source.seed), _last_return(source), _shown(threshold), _judged(source, threshold)]
         for pair in data.pairs
         for threshold in [pair.entry.source_threshold_return]
         for source in pair.sources
@@ -84,13 +86,17 @@ def sources_sheet(data: StudyData) -> Sheet:
     return Sheet(["pair", "source", "seed", "final return", "threshold", "reached it"], rows, words=2)
 
 
+def _shown(threshold: float | None) -> str:
+    return "-" if threshold is None else f"{threshold:g}"
+
+
 def _last_return(source: SourceData) -> str:
     return f"{source.return_T[-1]:.1f}" if len(source.return_T) else "-"
 
 
-def missed(source: SourceData, threshold: float) -> bool:
-    """Whether a source agent ended below the return that a source should have."""
-    return source.failed or (len(source.return_T) > 0 and bool(source.return_T[-1] < threshold))
+def missed(source: SourceData, threshold: float | None) -> bool:
+    """Whether a source agent ended below the return that a source should have, where there is one."""
+    return source.failed or (threshold is not None and bool((source.return_T[-1:] < threshold).any()))
 
 
 def sources_missed(data: StudyData) -> Iterator[str]:
@@ -101,7 +107,7 @@ def sources_missed(data: StudyData) -> Iterator[str]:
             yield f"{pair.name} {number} of {len(sources)}"
 
 
-def _judged(source: SourceData, threshold: float) -> str:
+def _judged(source: SourceData, threshold: float | None) -> str:
     if source.failed:
         return f"no: {source.outcome.replace('_', ' ')}"
     if not len(source.return_T):
@@ -117,7 +123,8 @@ def failures_sheet(data: StudyData) -> Sheet:
             if run.failed:
                 rows.append([pair.name, run.arm, str(run.seed), run.outcome.replace("_", " "), run.message, run.path])
         rows += [[pair.name, entry.arm, str(entry.seed), "missing", "", entry.path] for entry in pair.missing]
-    return Sheet(["pair", "arm", "seed", "outcome", "message", "folder in the store"], rows, words=6)
+    where = "folder in the store" if data.manifest.curves is None else "run"
+    return Sheet(["pair", "arm", "seed", "outcome", "message", where], rows, words=6)
 
 
 def costs_sheet(pair: PairData) -> Sheet:
@@ -183,22 +190,34 @@ def settings_sheet(pair: PairData, written: Mapping[str, Any]) -> Sheet:
     """
     entry, anchors = pair.entry, pair.entry.score
     known = {"learner": entry.algorithm, **written}
-    rows = [[title, _compact(known[key])] for title, key in _WRITTEN.items() if key in known]
+    rows = [[title, _compact(known[key])] for title, key in _WRITTEN.items() if known.get(key) is not None]
     if "source_steps" in written:
         rows.append(["source steps", f"{written['source_steps']:,}"])
     rows += [
         ["target steps", f"{entry.target_steps:,}"],
-        ["evaluation", f"{entry.episodes} episodes at each of {len(entry.grid)} points, step 0 included"],
+        ["evaluation", _evaluation(entry)],
         ["score", f"0 at return {anchors.random:g}, 1 at {anchors.reference:g}, floored at {anchors.worst:g}"],
-        ["threshold", f"score {entry.threshold_score:g}; source: return {entry.source_threshold_return:g}"],
+        ["threshold", _thresholds(entry)],
         *(
             [f"arm {name}", ", ".join(map(_compact, arm.methods)) + _own(arm.learner)]
             for name, arm in entry.arms.items()
+            if arm.methods
         ),
     ]
     if entry.scratch.learner:
         rows.append(["scratch", _own(entry.scratch.learner).removeprefix("; ")])
     return Sheet(["setting", "value"], rows, words=2)
+
+
+def _evaluation(entry: PairEntry) -> str:
+    episodes = "" if entry.episodes is None else f"{count(entry.episodes, 'episode')} at each of "
+    first = "step 0 included" if entry.grid[0] == 0 else f"the first at step {entry.grid[0]:,}"
+    return f"{episodes}{len(entry.grid)} points, {first}"
+
+
+def _thresholds(entry: PairEntry) -> str:
+    source = "" if entry.source_threshold_return is None else f"; source: return {entry.source_threshold_return:g}"
+    return f"score {entry.threshold_score:g}{source}"
 
 
 def _own(learner: Mapping[str, Any]) -> str:

@@ -8,15 +8,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rl_transfer.analysis import Comparison, StudyResults
+from rl_transfer.analysis import Comparison, Manifest, StudyResults
 from rl_transfer.report.sheets import sources_missed
 from rl_transfer.report.wording import (
     contrast,
+    count,
     interval_text,
     p_text,
     remarks,
     remarks_explained,
     signed,
+    together_lines,
     what_would_decide,
 )
 
@@ -40,6 +42,8 @@ def verdict_table(results: StudyResults) -> Group:
         for arm, of_arm in groupby(of_pair, key=lambda comparison: comparison.transfer_arm):
             parts += _arm(arm, list(of_arm), results.words[pair][arm], header=header)
             header = False
+    if lines := list(together_lines(results.across)):
+        parts += [Text(), *map(Text, lines)]
     return Group(*parts, Text(), *_notes(results))
 
 
@@ -81,13 +85,22 @@ def _notes(results: StudyResults) -> Iterator[Text]:
     shared = f" / {arms} arms" if arms > 1 else ""
     yield Text(
         "diff.: mean score over the budget, arm minus baseline; 0 is a random policy, 1 the reference. interval: at "
-        f"error level {manifest.alpha:g}{shared}. n: runs of the arm/of its baseline. Differences inside "
+        f"error level {_levels(manifest)}{shared}. n: runs of the arm/of its baseline. Differences inside "
         f"+-{manifest.margin:g} are negligible.",
         style="dim",
     )
+    if unneeded := sum(pair.unneeded for pair in results.data.pairs):
+        yield Text(f"stopping arms once they were decided saved {count(unneeded, 'run')}.", style="dim")
     if any(comparison.seeds_to_decide is not None for comparison in results.comparisons):
-        yield Text("a new study: planned with that many seeds; its key first_seed gives fresh ones.", style="dim")
+        where = "; its key first_seed gives fresh ones" if manifest.curves is None else ", all of them fresh"
+        yield Text(f"a new study: planned with that many seeds{where}.", style="dim")
     if missed := list(sources_missed(results.data)):
         yield Text(f"sources below their threshold: {', '.join(missed)}.", style="dim")
     for word, meaning in remarks_explained(results.comparisons).items():
         yield Text(f"{word}: {meaning}.", style="dim")
+
+
+def _levels(manifest: Manifest) -> str:
+    if len(manifest.looks) == 1:
+        return f"{manifest.alpha:g}"
+    return " or ".join(f"{look.alpha:g}" for look in manifest.looks) + f", by look ({manifest.alpha:g} in all)"

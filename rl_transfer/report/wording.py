@@ -1,27 +1,28 @@
 """Numbers and comparisons as people read them, the same in the terminal and in the report."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from math import isfinite
 
-from rl_transfer.analysis import Comparison
+from rl_transfer.analysis import AcrossPairs, Comparison
 from rl_transfer.stats import Interval
 
 FAMILIES = {
-    "total": ("vs scratch", "transfer minus training from scratch: is transfer worth doing?"),
+    "total": ("vs {baseline}", "transfer minus {baseline}: is transfer worth doing?"),
     "knowledge": ("vs placebo", "transfer minus the same method on scrambled knowledge: does its content matter?"),
     "initialisation": (
-        "placebo vs scratch",
-        "scrambled knowledge minus scratch: does a different start alone matter?",
+        "placebo vs {baseline}",
+        "scrambled knowledge minus {baseline}: does a different start alone matter?",
     ),
     "sham": ("vs sham", "transfer minus transfer from a source with shuffled rewards: does the source's task matter?"),
 }
-"""By family: what is compared, for short and in words."""
+"""By family: what is compared, for short and in words; the baseline's name is to be put in."""
 
 REMARKS = {
     "negligible": "there is a difference, but it lies inside the margin",
     "fragile": "the verdict would change if the arm's best run had failed",
     "at the ceiling": "arm and baseline both end at the top of the scale, where nothing can be told apart",
     "conditional": "conditional on this checkpoint: all runs of the arm start from one source agent",
+    "by source": "runs that started from one source agent count as one, with their mean: n counts sources",
     "own learner": "arm and baseline have different hyperparameters, and the difference contains what these make",
 }
 """What is said beside a verdict, and what it means."""
@@ -49,9 +50,15 @@ def p_text(p: float | None) -> str:
     return "<.001" if p < 0.001 else f"{p:.3f}"
 
 
-def contrast(comparison: Comparison) -> str:
+def family_in_words(comparison: Comparison | AcrossPairs) -> tuple[str, str]:
+    """What a comparison's family compares, for short and in words."""
+    short, meaning = (text.format(baseline=comparison.baseline) for text in FAMILIES[comparison.family])
+    return short, meaning
+
+
+def contrast(comparison: Comparison | AcrossPairs) -> str:
     """What is compared with what, and the family's name where that does not say it."""
-    compared = FAMILIES[comparison.family][0]
+    compared, _ = family_in_words(comparison)
     return compared if comparison.family in compared else f"{compared} ({comparison.family})"
 
 
@@ -59,7 +66,7 @@ def remarks(comparison: Comparison) -> list[str]:
     """What must be said beside a verdict."""
     holds = (
         *(comparison.negligible, comparison.fragile, comparison.ceiling),
-        *(comparison.conditional, comparison.unequal_learners),
+        *(comparison.conditional, comparison.by_source, comparison.unequal_learners),
     )
     return [word for word, held in zip(REMARKS, holds, strict=True) if held]
 
@@ -68,6 +75,20 @@ def remarks_explained(comparisons: Iterable[Comparison]) -> dict[str, str]:
     """The remarks that are made on any of some comparisons, and what they mean."""
     made = {word for comparison in comparisons for word in remarks(comparison)}
     return {word: meaning for word, meaning in REMARKS.items() if word in made}
+
+
+def together_lines(statements: Iterable[AcrossPairs]) -> Iterator[str]:
+    """One line a transfer arm: its total effect over its pairs."""
+    for one in statements:
+        if one.family != "total":
+            continue
+        over = f"over {len(one.pairs)} pairs: {one.arm}"
+        if one.difference is None:
+            yield f"{over}: {one.text[0].lower()}{one.text[1:].removesuffix('.')}"
+            continue
+        numbers = f"{signed(one.difference)} ({interval_text(one.interval)}), p {p_text(one.p)}"
+        mixed = f"; pairs disagree, {len(one.positive_on)} positive, {len(one.negative_on)} negative"
+        yield f"{over} {numbers}: {one.verdict} on average{mixed if one.mixed else ''}"
 
 
 def what_would_decide(comparison: Comparison) -> str:

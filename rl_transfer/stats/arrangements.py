@@ -1,8 +1,9 @@
 """The ways in which pooled values can be dealt to two groups: all of them, or a fixed set of draws."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain, combinations
-from math import comb
+from math import comb, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,3 +62,41 @@ def _drawn(first_size: int, second_size: int) -> NDArray[np.int16]:
         deck_NA[other_A, column_A] = deck_NA[position]
         deck_NA[position] = taken_A
     return deck_NA[:first_size].copy()
+
+
+def are_exhaustive(sizes: Sequence[tuple[int, int]]) -> bool:
+    """Whether all ways to deal the values of several strata, each within itself, are few enough to be listed.
+
+    Args:
+        sizes: Values in the first and in the second group of each stratum.
+
+    Returns:
+        True where there are at most `ARRANGEMENT_LIMIT`.
+    """
+    return prod(comb(first + second, first) for first, second in sizes) <= ARRANGEMENT_LIMIT
+
+
+def joint_arrangements(sizes: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    """Which of its `arrangements` each stratum has in each joint arrangement.
+
+    Args:
+        sizes: Values in the first and in the second group of each stratum.
+
+    Returns:
+        Columns of the strata's `arrangements`, shape (strata, joint arrangements): all combinations, the observed one
+        first, or `DRAWN_ARRANGEMENTS` of them from a fixed generator, each stratum dealt independently of the others.
+        One stratum alone has exactly its own `arrangements`.
+    """
+    counts = [comb(first + second, first) for first, second in sizes]
+    if are_exhaustive(sizes):
+        return np.indices(counts).reshape(len(counts), -1)
+    generator = np.random.default_rng([_SEED, len(counts)])
+    joint_BA = np.empty((len(counts), DRAWN_ARRANGEMENTS), dtype=np.int64)
+    for stratum, (count, of_stratum) in enumerate(zip(counts, sizes, strict=True)):
+        if is_exhaustive(*of_stratum):
+            joint_BA[stratum] = generator.integers(0, count, DRAWN_ARRANGEMENTS)
+        else:
+            # Strata of equal sizes have the same draws: in another order they are independent of each other.
+            own = np.arange(DRAWN_ARRANGEMENTS)
+            joint_BA[stratum] = own if stratum == 0 else generator.permutation(own)
+    return joint_BA

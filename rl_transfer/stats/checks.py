@@ -42,24 +42,41 @@ def as_sample(values: ArrayLike, name: str) -> NDArray[np.float64]:
     return as_finite(values, name, axes=1)
 
 
+def as_block(values: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Finite numbers of the seeds and pairs that belong together.
+
+    Args:
+        values: Shape (seeds, pairs), or (runs,) for a single pair.
+        name: What to call it in an error.
+
+    Returns:
+        Array of shape (seeds, pairs).
+
+    Raises:
+        ValueError: If it has another number of axes, is empty, or holds NaN or an infinity.
+    """
+    single = np.ndim(values) == 1
+    return as_finite(np.asarray(values)[:, None] if single else values, name, axes=2)
+
+
 def as_curves(score_RT: ArrayLike, step_T: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Learning curves on one grid of steps.
 
     Args:
         score_RT: Score of each run at each step, shape (runs, steps).
-        step_T: Target steps at which the runs were evaluated, shape (steps,), from 0, strictly rising.
+        step_T: Target steps at which the runs were evaluated, shape (steps,), none negative, strictly rising.
 
     Returns:
         Both as arrays of floats.
 
     Raises:
-        ValueError: If shapes disagree, a value is not finite, or the grid doesn't start at 0 and rise.
+        ValueError: If shapes disagree, a value is not finite, or the grid holds a negative step or doesn't rise.
     """
     scores, steps = as_finite(score_RT, "score_RT", axes=2), as_finite(step_T, "step_T", axes=1)
     if scores.shape[1] != steps.shape[0]:
         raise ValueError(f"score_RT has {scores.shape[1]} columns but step_T has {steps.shape[0]} steps")
-    if len(steps) < 2 or steps[0] != 0 or (np.diff(steps) <= 0).any():
-        raise ValueError(f"step_T must start at 0 and rise strictly over at least two steps, not {steps.tolist()}")
+    if len(steps) < 2 or steps[0] < 0 or (np.diff(steps) <= 0).any():
+        raise ValueError(f"step_T must rise strictly from 0 or later over at least two steps, not {steps.tolist()}")
     return scores, steps
 
 

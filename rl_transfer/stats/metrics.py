@@ -22,23 +22,24 @@ class RestrictedTime(NamedTuple):
 
 
 def mean_score(score_RT: ArrayLike, step_T: ArrayLike) -> Floats:
-    """Area under each run's curve, divided by the budget: the primary metric.
+    """Area under each run's curve, divided by the steps it covers: the primary metric.
 
-    The area follows the trapezoid rule, the evaluation before the first step included. Taylor and Stone (2009),
-    "Transfer learning for reinforcement learning domains: a survey", JMLR 10, call the area "total reward".
+    The area follows the trapezoid rule. A study's curves begin before the first step, so that they cover the budget;
+    where a curve begins later, what came before does not count. Taylor and Stone (2009), "Transfer learning for
+    reinforcement learning domains: a survey", JMLR 10, call the area "total reward".
 
     Args:
         score_RT: Score of each run at each step, shape (runs, steps).
-        step_T: Target steps of the evaluations, shape (steps,), from 0 to the budget.
+        step_T: Target steps of the evaluations, shape (steps,), up to the budget.
 
     Returns:
         One mean score a run, shape (runs,).
 
     Raises:
-        ValueError: If the shapes disagree, a value is not finite, or the grid doesn't rise from 0.
+        ValueError: If the shapes disagree, a value is not finite, or the grid doesn't rise.
     """
     scores, steps = as_curves(score_RT, step_T)
-    return np.asarray(np.trapezoid(scores, steps, axis=1) / steps[-1], dtype=np.float64)
+    return np.asarray(np.trapezoid(scores, steps, axis=1) / (steps[-1] - steps[0]), dtype=np.float64)
 
 
 def jumpstart(score_RT: ArrayLike, step_T: ArrayLike) -> Floats:
@@ -54,7 +55,9 @@ def jumpstart(score_RT: ArrayLike, step_T: ArrayLike) -> Floats:
     Raises:
         ValueError: If the shapes disagree, a value is not finite, or the grid doesn't rise from 0.
     """
-    scores, _ = as_curves(score_RT, step_T)
+    scores, steps = as_curves(score_RT, step_T)
+    if steps[0] != 0:
+        raise ValueError(f"there is no jumpstart without an evaluation at step 0, the first is at {steps[0]:g}")
     return scores[:, 0].copy()
 
 
@@ -63,13 +66,13 @@ def asymptotic_score(score_RT: ArrayLike, step_T: ArrayLike) -> Floats:
 
     Args:
         score_RT: Score of each run at each step, shape (runs, steps).
-        step_T: Target steps of the evaluations, shape (steps,), from 0 to the budget.
+        step_T: Target steps of the evaluations, shape (steps,), up to the budget.
 
     Returns:
         One score a run, shape (runs,); the last evaluation where the last tenth holds no other.
 
     Raises:
-        ValueError: If the shapes disagree, a value is not finite, or the grid doesn't rise from 0.
+        ValueError: If the shapes disagree, a value is not finite, or the grid doesn't rise.
     """
     scores, steps = as_curves(score_RT, step_T)
     return np.asarray(scores[:, 10.0 * steps >= 9.0 * steps[-1]].mean(axis=1), dtype=np.float64)
@@ -80,14 +83,14 @@ def steps_to_threshold(score_RT: ArrayLike, step_T: ArrayLike, threshold: float)
 
     Args:
         score_RT: Score of each run at each step, shape (runs, steps).
-        step_T: Target steps of the evaluations, shape (steps,), from 0 to the budget.
+        step_T: Target steps of the evaluations, shape (steps,), up to the budget.
         threshold: The score to hold.
 
     Returns:
         Target steps, shape (runs,), censored at the budget; and whether the run got there, shape (runs,).
 
     Raises:
-        ValueError: If the shapes disagree, a value is not finite, or the grid doesn't rise from 0.
+        ValueError: If the shapes disagree, a value is not finite, or the grid doesn't rise.
     """
     scores, steps = as_curves(score_RT, step_T)
     above_RT = scores >= threshold
@@ -106,14 +109,14 @@ def restricted_mean_time(score_RT: ArrayLike, step_T: ArrayLike, threshold: floa
 
     Args:
         score_RT: Score of each run at each step, shape (runs, steps).
-        step_T: Target steps of the evaluations, shape (steps,), from 0 to the budget.
+        step_T: Target steps of the evaluations, shape (steps,), up to the budget.
         threshold: The score to hold for three evaluations in a row.
 
     Returns:
         The mean in target steps, and the fraction of runs that held the score.
 
     Raises:
-        ValueError: If the shapes disagree, a value is not finite, or the grid doesn't rise from 0.
+        ValueError: If the shapes disagree, a value is not finite, or the grid doesn't rise.
     """
     step_R, reached_R = steps_to_threshold(score_RT, step_T, threshold)
     return RestrictedTime(float(step_R.mean()), float(reached_R.mean()))

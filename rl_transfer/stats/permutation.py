@@ -140,7 +140,11 @@ class PermutationTest:
         quartic_5A = self._excess()[:, ~self.same_A] * (start ** np.arange(5.0))[:, None]
         beyond_5A = _SHIFT_BY_ONE @ quartic_5A
         # The leading coefficient is below 0; with no coefficient above 0 an arrangement is less extreme for all w > 0.
-        root_C4 = _quartic_roots(beyond_5A[:, (beyond_5A > 0.0).any(axis=0)])
+        crossing_5C = beyond_5A[:, (beyond_5A > 0.0).any(axis=0)]
+        quartic_C = crossing_5C[4] != 0.0
+        root_C4 = np.concatenate(
+            [_quartic_roots(crossing_5C[:, quartic_C]), _quadratic_roots(crossing_5C[:3, ~quartic_C])]
+        )
         position_C4 = np.where((root_C4.imag == 0.0) & (root_C4.real > 0.0), root_C4.real, -1.0)
         position_C4 = -np.sort(-position_C4, axis=1)
         real_C4 = position_C4 > 0.0
@@ -196,3 +200,12 @@ def _quartic_roots(coefficient_5C: Floats) -> NDArray[np.complex128]:
     companion_C44[:, 0, :] = (-coefficient_5C[3::-1] / coefficient_5C[4]).T
     companion_C44[:, [1, 2, 3], [0, 1, 2]] = 1.0
     return np.linalg.eigvals(companion_C44).astype(np.complex128)
+
+
+def _quadratic_roots(coefficient_3C: Floats) -> NDArray[np.complex128]:
+    """Roots of quadratics given by rising powers, with two of -1 beside them, shape (quadratics, 4)."""
+    constant_C, linear_C, square_C = coefficient_3C.astype(np.complex128)
+    root_C = np.sqrt(linear_C**2 - 4.0 * square_C * constant_C)
+    root_C4 = np.full((coefficient_3C.shape[1], 4), -1.0 + 0.0j)
+    root_C4[:, 0], root_C4[:, 1] = (-linear_C + root_C) / (2.0 * square_C), (-linear_C - root_C) / (2.0 * square_C)
+    return root_C4

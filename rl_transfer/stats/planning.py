@@ -55,3 +55,19 @@ def _welch_reach(baseline_spread: float, arm_spread: float, seeds: int, level: f
     ratio = (min(baseline_spread, arm_spread) / largest) ** 2
     freedom = (seeds - 1) * (1.0 + ratio) ** 2 / (1.0 + ratio**2)
     return largest * sqrt((1.0 + ratio) / seeds) * critical_value(level, freedom)
+
+
+def fewest_seeds(level: float) -> int | None:
+    """Smallest number of seeds on each side with which any decision at this level is possible.
+
+    Args:
+        level: Two-sided error level in (0, 1).
+
+    Returns:
+        The number, or None where it lies above `MOST_SEEDS`.
+
+    Raises:
+        ValueError: If the level is outside (0, 1).
+    """
+    check_level(level)
+    return next((seeds for seeds in range(2, MOST_SEEDS + 1) if smallest_reachable_p(seeds, seeds) <= level), None)

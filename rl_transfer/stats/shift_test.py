@@ -1,6 +1,5 @@
 """The test behind every verdict: by how much can an arm be moved before it no longer differs from its baseline?"""
 
-from dataclasses import dataclass
 from functools import cached_property
 from math import inf, sqrt
 from typing import NamedTuple
@@ -9,15 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from rl_transfer.stats.checks import as_sample, check_level
+from rl_transfer.stats.group import Group
 from rl_transfer.stats.permutation import PermutationTest, smallest_reachable_p
-from rl_transfer.stats.student import critical_value, two_sided_p
+from rl_transfer.stats.student import critical_value, satterthwaite, two_sided_p
 
-__all__ = ["Interval", "ShiftTest", "interval", "p_value", "smallest_reachable_p", "welch_interval"]
+__all__ = ["Interval", "ShiftTest", "interval", "mean_interval", "p_value", "smallest_reachable_p", "welch_interval"]
 
 Floats = NDArray[np.float64]
 
 # Means this close, relative to their size, are equal: 0.3 - 0.2 is not 0.1 in floating point.
-_EQUAL = 1e-12
+EQUAL = 1e-12
 
 
 class Interval(NamedTuple):
@@ -25,30 +25,6 @@ class Interval(NamedTuple):
 
     low: float
     high: float
-
-
-@dataclass(frozen=True)
-class _Group:
-    """One group's runs in rising order, so that the order in which they are given can't matter."""
-
-    mean: float
-    centred_N: Floats
-
-    @classmethod
-    def of(cls, values_N: Floats) -> "_Group":
-        ordered_N = np.sort(values_N)
-        # The mean of equal numbers is not always that number; a constant group must have no spread at all.
-        mean = float(ordered_N[0] if ordered_N[0] == ordered_N[-1] else ordered_N.mean())
-        return cls(mean, ordered_N - mean)
-
-    @property
-    def size(self) -> int:
-        return len(self.centred_N)
-
-    @property
-    def squared_error(self) -> float:
-        """Squared standard error of the mean."""
-        return float(self.centred_N @ self.centred_N) / (self.size * (self.size - 1))
 
 
 class ShiftTest:
@@ -72,8 +48,8 @@ class ShiftTest:
     """
 
     def __init__(self, baseline_N: ArrayLike, arm_M: ArrayLike) -> None:
-        self._baseline = _Group.of(as_sample(baseline_N, "baseline_N"))
-        self._arm = _Group.of(as_sample(arm_M, "arm_M"))
+        self._baseline = Group.of(as_sample(baseline_N, "baseline_N"))
+        self._arm = Group.of(as_sample(arm_M, "arm_M"))
         self._scale = max(float(np.abs(group.centred_N).max()) for group in (self._baseline, self._arm)) or 1.0
 
     @property
@@ -146,14 +122,14 @@ class ShiftTest:
     @property
     def _freedom(self) -> float:
         """Welch-Satterthwaite degrees of freedom."""
-        scaled = [(group.squared_error / self._scale**2, group.size - 1) for group in (self._baseline, self._arm)]
-        return float(sum(error for error, _ in scaled) ** 2 / sum(error**2 / freedom for error, freedom in scaled))
+        groups = (self._baseline, self._arm)
+        return satterthwaite([(group.squared_error / self._scale**2, group.size - 1) for group in groups])
 
     def _offset(self, shift: float) -> float:
         """How far the arm lies below the baseline once it has been moved by ``-shift``."""
         offset = shift - self.difference
         size = max(abs(self._arm.mean), abs(self._baseline.mean), abs(shift))
-        return 0.0 if abs(offset) <= _EQUAL * size else offset
+        return 0.0 if abs(offset) <= EQUAL * size else offset
 
     def _welch_p(self, offset: float) -> float:
         if offset == 0.0:
@@ -230,3 +206,25 @@ def welch_interval(baseline_N: ArrayLike, arm_M: ArrayLike, level: float) -> Int
         ValueError: If a group is empty, not one-dimensional or not finite, or the level is outside (0, 1).
     """
     return ShiftTest(baseline_N, arm_M).welch_interval(level)
+
+
+def mean_interval(values_N: ArrayLike, level: float) -> Interval:
+    """Student's confidence interval for the mean of one group of runs.
+
+    Args:
+        values_N: One number a run, shape (runs,).
+        level: Two-sided error level in (0, 1).
+
+    Returns:
+        The interval; infinite for a single run.
+
+    Raises:
+        ValueError: If the group is empty, not one-dimensional or not finite, or the level is outside (0, 1).
+    """
+    check_level(level)
+    values = as_sample(values_N, "values_N")
+    mean, runs = float(values.mean()), len(values)
+    if runs == 1:
+        return Interval(-inf, inf)
+    reach = critical_value(level, runs - 1) * float(values.std(ddof=1)) / sqrt(runs)
+    return Interval(mean - reach, mean + reach)

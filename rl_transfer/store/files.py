@@ -33,7 +33,8 @@ def write_bytes(path: Path, content: bytes) -> None:
                 raise
     except OSError as error:
         raise StoreError(
-            f"{path}: can't be written ({error.strerror or error}): free some space or choose another --store"
+            f"{path}: can't be written ({error.strerror or error}): free some space or choose another folder "
+            "(--store, --out)"
         ) from error
 
 

@@ -44,6 +44,7 @@ from rl_transfer.study.load import (
     parse_overrides,
     parse_task,
 )
+from rl_transfer.study.looks import Look, LooksConfig
 from rl_transfer.study.mapping import ChannelsConfig, Entries, EntryConfig, KeyConfig, MappingConfig, ObservationConfig
 from rl_transfer.study.shipped import looks_like_path, shipped_names
 from rl_transfer.study.spec import ImportedFile, RunSpec, SourceSpec
@@ -73,6 +74,8 @@ __all__ = [
     "LearnerConfig",
     "LoadedPair",
     "LoadedStudy",
+    "Look",
+    "LooksConfig",
     "Many",
     "MappingConfig",
     "Named",

@@ -1,6 +1,7 @@
 """The frozen types behind study and pair files; every YAML key is a field here or in :mod:`.learners`."""
 
 from itertools import pairwise
+from math import isclose
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -11,7 +12,6 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -19,6 +19,7 @@ from pydantic_core import PydanticCustomError
 
 from rl_transfer.study.base import Frozen, Many, Named, Text, safe_name
 from rl_transfer.study.learners import LearnerConfig
+from rl_transfer.study.looks import BaselineSeedsConfig, Look, LooksConfig, SeedsConfig, planned_looks
 from rl_transfer.study.mapping import MappingConfig
 from rl_transfer.study.tuning import FIRST_TUNING_SEED, TuningConfig
 
@@ -100,6 +101,14 @@ class PairConfig(Frozen):
     threshold_score: float
     source_threshold_return: float
 
+    @property
+    def settings(self) -> dict[str, JsonValue]:
+        """All that scores depend on, as the file has it; what is for people alone and the thresholds are left out."""
+        about = {"description", "family", "known", "learner_from", "minutes"}
+        return self.model_dump(
+            mode="json", exclude_unset=True, exclude={*about, "threshold_score", "source_threshold_return"}
+        )
+
 
 class RungConfig(Frozen):
     """One step of a ladder.
@@ -175,6 +184,8 @@ class StudyConfig(Frozen):
         pairs: Shipped names or paths.
         ladders: Pairs in variants of graded distance.
         matrix: Pairs by a short name; the target of each becomes the source of every other.
+        seeds: Seeds of an arm, or looks: seeds are then added as long as an arm is not decided.
+        baseline_seeds: Seeds from scratch, one number a look; as many as an arm's by default, up to twice as many.
         tuning: How the hyperparameters of scratch and the arms were tuned, where they were.
     """
 
@@ -184,9 +195,9 @@ class StudyConfig(Frozen):
     matrix: dict[ArmName, Text] = Field(default={})
     arms: Annotated[dict[ArmName, ArmConfig], Field(min_length=1)]
     scratch: ScratchConfig = ScratchConfig()
-    seeds: Annotated[int, Field(ge=2)] = 6
+    seeds: SeedsConfig = 6
     first_seed: NonNegativeInt = 0
-    baseline_seeds: PositiveInt | None = None
+    baseline_seeds: BaselineSeedsConfig | None = None
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     margin: PositiveFloat = 0.10
     device: Literal["cpu", "cuda"] = "cpu"
@@ -197,9 +208,37 @@ class StudyConfig(Frozen):
     score: dict[str, JsonValue] = Field(default={})
     tuning: TuningConfig | None = None
 
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """When the runs are judged; a study whose seeds are a number is judged once."""
+        return planned_looks(self.seeds, self.baseline_seeds, self.alpha)
+
+    @model_validator(mode="after")
+    def _has_an_error_level_for_its_looks(self) -> Self:
+        if isinstance(self.seeds, LooksConfig) and not isclose(total := sum(self.seeds.levels(self.alpha)), self.alpha):
+            text = "must add up to the study's alpha of {alpha}, not to {total}"
+            found = {"alpha": f"{self.alpha:g}", "total": f"{total:g}", "key": ("seeds", "alphas")}
+            raise PydanticCustomError("looks", text, found)
+        return self
+
+    @model_validator(mode="after")
+    def _has_fitting_baselines(self) -> Self:
+        looks = self.seeds.looks if isinstance(self.seeds, LooksConfig) else (self.seeds,)
+        given = (self.baseline_seeds,) if isinstance(self.baseline_seeds, int) else self.baseline_seeds or looks
+        if len(given) != len(looks):
+            text = "needs one number a look, {looks}, not {given}"
+            found = {"looks": len(looks), "given": len(given), "key": "baseline_seeds"}
+            raise PydanticCustomError("looks", text, found)
+        for seeds, baseline_seeds in zip(looks, given, strict=True):
+            if not seeds <= baseline_seeds <= 2 * seeds:
+                text = "must be from {low} to {high}: as many as the arms' seeds, up to twice as many, not {given}"
+                found = {"low": seeds, "high": 2 * seeds, "given": baseline_seeds, "key": "baseline_seeds"}
+                raise PydanticCustomError("looks", text, found)
+        return self
+
     @model_validator(mode="after")
     def _leaves_tuning_its_seeds(self) -> Self:
-        last = self.first_seed + max(self.seeds, self.baseline_seeds or 0) - 1
+        last = self.first_seed + self.looks[-1].baseline_seeds - 1
         if last >= FIRST_TUNING_SEED:
             text = "first_seed: seeds from {first} on are for tuning, no verdict may use them; the last here is {last}"
             raise PydanticCustomError("tuning", text, {"first": FIRST_TUNING_SEED, "last": last})
@@ -221,12 +260,3 @@ class StudyConfig(Frozen):
         if len(self.matrix) == 1:
             raise PydanticCustomError("pairs", "needs at least two pairs", {"key": "matrix"})
         return self
-
-    @field_validator("baseline_seeds")
-    @classmethod
-    def _not_too_uneven(cls, baseline_seeds: int | None, info: ValidationInfo) -> int | None:
-        seeds = info.data.get("seeds")
-        if baseline_seeds is not None and seeds is not None and not seeds <= baseline_seeds <= 2 * seeds:
-            text = "must be from {low} to {high}: as many as the arms' seeds, up to twice as many"
-            raise PydanticCustomError("baseline_seeds", text, {"low": seeds, "high": 2 * seeds})
-        return baseline_seeds

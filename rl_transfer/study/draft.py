@@ -114,7 +114,10 @@ def _path(error: ErrorDetails, raw: Any) -> KeyPath:
         return (*path, error["loc"][-1])
     if error["type"] == "algorithm":
         return (*path, "algorithm")
-    return (*path, error["ctx"]["key"]) if "key" in error.get("ctx", {}) else path
+    if "key" not in error.get("ctx", {}):
+        return path
+    key = error["ctx"]["key"]
+    return (*path, *(key if isinstance(key, tuple) else (key,)))
 
 
 def _plain(error: ErrorDetails) -> str:
@@ -127,7 +130,7 @@ def _plain(error: ErrorDetails) -> str:
     if kind == "literal_error" and isinstance(given, str):
         valid = error["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
         return f"{shown(given)} is not known; {nearest(given, valid)}"
-    if kind in ("unknown_key", "algorithm", "anchors", "name", "reserved", "pairs", "rungs", "tuning"):
+    if kind in ("unknown_key", "algorithm", "anchors", "name", "reserved", "pairs", "rungs", "tuning", "looks"):
         return error["msg"]
     if kind == "int_type" and isinstance(given, float) and given.is_integer():
         return f"must be a whole number: write {int(given)}, not {given}"

@@ -180,9 +180,11 @@ def load_study(text: str, overrides: Overrides | None = None) -> LoadedStudy:
 def _refuse_other_tuning(study: Draft, tuning: TuningConfig, pairs: tuple[LoadedPair, ...]) -> None:
     """Refuse a record of tuning that is about something else than the study."""
     for pair in pairs:
-        here = (pair.name, pair.config.learner.model_dump(mode="json", exclude_unset=True), pair.config.budget.target)
-        there = (tuning.pair, tuning.learner, tuning.steps)
-        differs = [what for what, a, b in zip(("pair", "learner", "steps"), here, there, strict=True) if a != b]
+        here, there = (
+            {"pair": name, **known}
+            for name, known in ((pair.name, pair.config.settings), (tuning.pair, tuning.settings))
+        )
+        differs = sorted(key for key in here.keys() | there.keys() if here.get(key) != there.get(key))
         if differs:
             what = f"{pair.name} has another {' and '.join(differs)} than what was tuned"
             raise study.error(("tuning",), f"{what}: restore it, or remove tuning (--set tuning=null)")

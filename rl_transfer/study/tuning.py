@@ -51,7 +51,7 @@ class TuningConfig(Frozen):
         trials: Trials of each arm, the default hyperparameters included.
         seeds: Seed indices that every trial was trained with; verdicts never use them.
         pair: Name of the pair that was tuned on.
-        learner: The pair's learner, over which the arms' are laid.
+        settings: The pair as it was: tasks, learner, budget, and all else that scores depend on.
         steps: Steps on the target in each run.
         space: Where hyperparameters were looked for, by name.
         arms: What was found, by arm; ``scratch`` among them.
@@ -63,7 +63,7 @@ class TuningConfig(Frozen):
     trials: PositiveInt
     seeds: Annotated[Many[NonNegativeInt], Field(min_length=1)]
     pair: Text
-    learner: dict[str, JsonValue]
+    settings: dict[str, JsonValue]
     steps: PositiveInt
     space: dict[str, RangeConfig | ChoicesConfig]
     arms: dict[str, TunedConfig]

@@ -75,7 +75,7 @@ def test_undecided_says_how_many_seeds_would_do():
     assert verdict.verdict == "inconclusive"
     assert 5 < verdict.seeds_to_decide < 100
     assert f"{verdict.seeds_to_decide} seeds" in verdict.text
-    assert "in a new study planned with that many (study key first_seed gives fresh ones)" in verdict.text
+    assert verdict.text.endswith("in a new study planned with that many fresh seeds.")
     hopeless = judge([0, 10, 0, 10, 0], [0.05, 10.05, 0.05, 10.05, 0.05])
     assert hopeless.seeds_to_decide is None
     assert "not even 1000 seeds" in hopeless.text

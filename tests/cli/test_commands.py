@@ -10,6 +10,7 @@ from statistics import median
 import pytest
 
 from rl_transfer.cli import main
+from rl_transfer.study import shipped_names
 
 BAD = [
     (["run", "quickstar"], r"no shipped .*'quickstar'.*did you mean 'quickstart'"),
@@ -80,6 +81,26 @@ def test_lists(tmp_path, monkeypatch, capsys, what, expected):
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["list", what, "--store", str(tmp_path)]) == 0
     assert expected in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_pairs_are_readable_in_eighty_columns(tmp_path, monkeypatch, capfd):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["list", "pairs", "--store", str(tmp_path)]) == 0
+    out, error = capfd.readouterr()
+    lines = out.splitlines()
+    assert error == ""
+    assert max(map(len, lines)) <= 80
+    assert not any(line != line.rstrip() for line in lines)
+    assert len(lines) < 4 * len(shipped_names("pairs"))
+    # Family, names of columns, then for each pair what can be compared, and below it what it is.
+    start = lines.index("modalities")
+    assert lines[start + 1].split() == ["pair", "learner", "sees", "does", "steps", "min"]
+    name, learner, *_, steps, minutes = lines[start + 2].split()
+    assert (name, learner) == ("catch_state_to_pixels", "ppo")
+    assert int(steps.replace(",", "")) > 0 and float(minutes) > 0
+    assert "5 -> 4x10x10" in lines[start + 2]
+    assert lines[start + 3].startswith("    Catch seen as a vector of its state")
 
 
 @pytest.mark.xdist_group("tiny")

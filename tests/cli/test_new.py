@@ -52,7 +52,14 @@ def test_an_environment_of_the_current_folder_with_every_option(here, capsys):
     assert config.source.max_episode_steps == config.target.max_episode_steps == 4
     assert (config.score.reference, config.score.worst) == (11.5, 0.0)
     assert "mine.yaml" in out
+    assert "guess" not in out
     assert not (here / "runs").exists()
+
+
+def test_a_reference_that_is_a_guess_is_called_one(here, capsys):
+    assert main([*ARGUMENTS, "--max-episode-steps", "4"]) == 0
+    assert "score.reference, 12, is a guess: the luckiest episode" in " ".join(capsys.readouterr().out.split())
+    assert "a guess, since no threshold is known" in (here / "mine.yaml").read_text()
 
 
 def test_what_is_wrong_is_one_line_and_exit_code_2(here, capsys):

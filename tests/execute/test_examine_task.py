@@ -104,7 +104,25 @@ class Prints(Honest):
         return super().step(action)
 
 
-for entry in (Prints, Honest, IgnoresSeed, OtherGenerator, Outside, OtherType, Raises, Exits, Leaks, Rewards, Frozen):
+class Swallows(Honest):
+    def __init__(self, size=1.0, **kwargs):
+        super().__init__(size=size)
+
+
+for entry in (
+    Swallows,
+    Prints,
+    Honest,
+    IgnoresSeed,
+    OtherGenerator,
+    Outside,
+    OtherType,
+    Raises,
+    Exits,
+    Leaks,
+    Rewards,
+    Frozen,
+):
     if f"examined/{entry.__name__}-v0" not in gymnasium.registry:
         gymnasium.register(f"examined/{entry.__name__}-v0", entry, max_episode_steps=100)
 
@@ -168,6 +186,12 @@ def test_settings_without_effect_are_found_by_name():
     assert found(task(size=2.0)) == {}
     said = found(task(size=2.0, unused=4), "note")["every setting matters"]
     assert said.startswith("kwargs.unused: 4 changes nothing in 6000 random steps")
+
+
+def test_a_keyword_that_is_swallowed_unseen_is_a_problem():
+    assert found(task("Swallows", size=2.0)) == {}
+    said = found(task("Swallows", size=2.0, length=4))["every setting matters"]
+    assert said.startswith("kwargs.length: 4 changes nothing, and no signature names it")
 
 
 def test_a_moved_goal_matters_though_random_actions_seldom_get_there():

@@ -13,6 +13,7 @@ from rl_transfer.api import new_pair
 from rl_transfer.errors import ConfigError
 from rl_transfer.execute import plan_study
 from rl_transfer.execute.anchors import measure_anchors
+from rl_transfer.execute.new_pair import guessed_reference
 from rl_transfer.store import Store
 from rl_transfer.study import load_study
 
@@ -113,7 +114,16 @@ def test_numbers_follow_the_environment(tmp_path):
 def test_without_a_threshold_the_best_that_was_seen_is_the_reference_and_the_file_says_so(tmp_path):
     text, config, _ = written(tmp_path, target="lines/NoThreshold-v0")
     assert config.score.reference == 10.0
-    assert "no threshold is known" in " ".join(text.split())
+    said = " ".join(text.replace("#", "").split())
+    assert "reference: a guess, since no threshold is known: the luckiest episode" in said
+    assert guessed_reference(config, None) and not guessed_reference(config, 10.0)
+    assert not guessed_reference(written(tmp_path / "known")[1], None)
+
+
+def test_a_guess_is_rounded_like_the_other_anchors(tmp_path):
+    _, config, _ = written(tmp_path, target="lines/Line-v0", target_kwargs=["scale=0.123456789"])
+    assert config.score.reference == pytest.approx(1.23456789, abs=0.0005)
+    assert config.score.reference == round(config.score.reference, 4)
 
 
 def test_spaces_of_two_forms_get_a_mapping_that_covers_them(tmp_path):
@@ -197,9 +207,12 @@ def test_a_good_agent_that_nobody_knows_is_not_made_up(tmp_path):
     assert "a good agent 9." in known and "trained source gets" not in known
 
 
-def test_a_time_limit_is_for_environments_that_have_none(tmp_path):
+def test_a_time_limit_is_for_both_whatever_limits_they_have(tmp_path):
     _, config, _ = written(tmp_path, "lines/Endless-v0", "lines/Line-v0", max_episode_steps=3)
-    assert (config.source.max_episode_steps, config.target.max_episode_steps) == (3, None)
+    assert (config.source.max_episode_steps, config.target.max_episode_steps) == (3, 3)
+    assert config.score.reference == 3 * 2.0  # not the five steps of the environment's own limit
+    _, config, _ = written(tmp_path / "none", "lines/Line-v0", "lines/Line-v0")
+    assert (config.source.max_episode_steps, config.target.max_episode_steps) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_a_study_leaves_verdicts_curves_report_and_events(tiny):
         assert all((folder / "runs" / run / "status.json").is_file() for run in verdict["runs"])
     with (results / "curves.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["pair", "arm", "seed", "step", "return", "score"]
+    assert list(rows[0]) == ["pair", "arm", "seed", "step", "return", "score", "source"]
     assert {row["arm"] for row in rows} == {"source", "scratch", "fine_tune", "fine_tune.placebo"}
     assert len(rows) == 4 * 2 * 3
     assert outcome.report.is_file()
@@ -66,7 +66,7 @@ def test_the_verdict_follows_from_the_run_folders(tiny):
 
 def test_every_run_was_observed_and_charged_exactly(tiny):
     folder, _, recorder = tiny
-    assert recorder.begun == {"runs": 8, "stored_runs": 0, "steps": 8 * 128, "stored_steps": 0}
+    assert recorder.begun == {"runs": 8, "stored_runs": 0, "steps": 8 * 128, "stored_steps": 0, "stage": ""}
     assert len(recorder.started) == len(set(recorder.started)) == 8
     assert set(recorder.ended.values()) == {"completed"}
     assert all("source" in name for name in recorder.started[:2])

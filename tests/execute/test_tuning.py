@@ -60,7 +60,7 @@ def test_scratch_and_arms_have_equally_many_trials(tuned):
     specs = target_specs(folder)
     scratch = [spec for spec in specs if spec.source is None]
     assert len(scratch) == len(specs) - len(scratch) == found.trials == 2
-    assert recorder.begun == {"runs": 5, "stored_runs": 0, "steps": 5 * 128, "stored_steps": 0}
+    assert recorder.begun == {"runs": 5, "stored_runs": 0, "steps": 5 * 128, "stored_steps": 0, "stage": ""}
     assert len(recorder.ended) == len(recorder.started) == 5
     assert {name.split()[1] for name in recorder.started} == {"1", "2"}
 
@@ -239,7 +239,7 @@ def test_the_tuned_study_finds_its_pair_from_any_folder(tmp_path, monkeypatch, p
     assert again.config.tuning == found
     with pytest.raises(ConfigError, match="can't be written"):
         write_tuned(loaded, found, file)
-    for changed, what in [("learner.gamma=0.5", "learner"), ("budget.target=2048", "steps")]:
+    for changed, what in [("learner.gamma=0.5", "learner"), ("budget.target=2048", "budget")]:
         with pytest.raises(ConfigError, match=rf"tuning: {pair.name} has another {what} than what was tuned"):
             load_study(str(file), parse_overrides([changed]))
     with pytest.raises(ConfigError, match="has been tuned, and what these trials found would be lost"):

@@ -61,8 +61,7 @@ def study_entry(study: FakeStudy, pairs: dict[str, Any]) -> dict[str, Any]:
         "description": study.description,
         "alpha": 0.05,
         "margin": 0.1,
-        "seeds": study.seeds,
-        "baseline_seeds": study.seeds,
+        "looks": [{"seeds": study.seeds, "baseline_seeds": study.seeds, "alpha": 0.05}],
         "command": f"rl-transfer run {study.name} --store runs",
         "versions": {"python": "3.11.2", "rl-transfer": "0.1.0", "torch": "2.13.0"},
         "pairs": pairs,
@@ -96,7 +95,7 @@ def run_entries(store: Path, study: FakeStudy, pair: str) -> Iterator[dict[str, 
             path = f"runs/{pair}/{arm}/seed{seed}-{key}"
             entry = {"arm": arm, "seed": seed, "key": key, "path": path}
             if arm not in ("source", "scratch"):
-                entry["source_path"] = f"runs/{pair}/source/seed{seed}"
+                entry["source_path"] = f"runs/{pair}/source/seed{seed}-{crc32(f'{pair}/source/{seed}'.encode()):012x}"
             name = f"{pair}/{arm}/seed{seed}"
             if name not in study.left_out:
                 write_run(store / path, study, name, level, seed)

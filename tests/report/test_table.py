@@ -66,6 +66,9 @@ def test_a_difference_that_contains_one_of_hyperparameters_says_so(build):
     verdicts = json.loads((store / "studies/quick/verdicts.json").read_text())
     assert sum(one["unequal_learners"] for one in verdicts) == 2
     assert printed(found).count("(own learner)") == 2
+    written["pairs"]["cartpole_heavy_pole"]["arms"]["fine_tune"]["learner"] = {"n_envs": 8}  # the pair's own
+    file.write_text(json.dumps(written))
+    assert not any(one.unequal_learners for one in write_results(store, results.data.manifest.name).comparisons)
 
 
 def test_a_verdict_from_one_source_agent_is_conditional(build):

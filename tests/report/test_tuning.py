@@ -15,7 +15,7 @@ TUNING = {
     "trials": 7,
     "seeds": [1_000_000, 1_000_001],
     "pair": "cartpole_heavy_pole",
-    "learner": {"algorithm": "ppo"},
+    "settings": {"learner": {"algorithm": "ppo"}},
     "steps": 20_480,
     "space": {
         "learning_rate": {"low": 1e-5, "high": 0.01, "log": True},

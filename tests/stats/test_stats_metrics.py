@@ -65,7 +65,7 @@ def test_too_few_evaluations_never_reach():
     [
         (CURVES[0], STEP_T, "2 axes"),
         (CURVES, STEP_T[:-1], "5 columns"),
-        (CURVES, [1, 2, 3, 4, 5], "start at 0"),
+        (CURVES, [-1, 2, 3, 4, 5], "from 0 or later"),
         (CURVES, [0, 2, 2, 4, 5], "rise"),
         (CURVES * np.nan, STEP_T, "NaN"),
         (np.zeros((0, 5)), STEP_T, "at least one"),
@@ -75,6 +75,14 @@ def test_too_few_evaluations_never_reach():
 def test_bad_curves_are_refused(metric, score_RT, step_T, match):
     with pytest.raises(ValueError, match=match):
         metric(score_RT, step_T)
+
+
+def test_a_curve_that_begins_late_is_averaged_over_what_it_covers():
+    assert mean_score([[1.0, 1.0, 0.0]], [20, 30, 40]).tolist() == [0.75]
+    assert asymptotic_score([[1.0, 1.0, 0.0]], [20, 30, 40]).tolist() == [0.0]
+    assert steps_to_threshold([[1.0, 1.0, 1.0]], [20, 30, 40], 0.5)[0].tolist() == [20.0]
+    with pytest.raises(ValueError, match="no jumpstart without an evaluation at step 0, the first is at 20"):
+        jumpstart([[1.0, 1.0, 0.0]], [20, 30, 40])
 
 
 def test_transfer_ratio_only_over_a_clearly_positive_baseline():

@@ -15,7 +15,6 @@ TUNING = {
     "trials": 2,
     "seeds": [1_000_000],
     "pair": "pair",
-    "learner": {"algorithm": "ppo", "n_steps": 32, "gamma": 0.98},
     "steps": 2048,
     "space": {"learning_rate": {"low": 1e-5, "high": 0.01, "log": True}, "n_epochs": {"choices": [1, 5]}},
     "arms": {
@@ -81,10 +80,17 @@ def test_the_last_seed_below_those_for_tuning_is_allowed(write):
 
 
 def test_a_record_must_be_of_the_hyperparameters_in_the_study(write):
-    file = write(study=("", yaml.safe_dump({"tuning": TUNING})))
+    settings = load(write()).pairs[0].config.settings
+    file = write(study=("", yaml.safe_dump({"tuning": TUNING | {"settings": settings}})))
     with pytest.raises(ConfigError, match="the learner of two is not the one that tuning found"):
         load(file)
-    for changed, what in [("learner.gamma=0.7", "learner"), ("budget.target=4096", "steps"), ("tuning.pair=x", "pair")]:
+    for changed, what in [
+        ("learner.gamma=0.7", "learner"),
+        ("budget.target=4096", "budget"),
+        ("tuning.pair=x", "pair"),
+        ("tuning.settings.target.kwargs={masspole: 0.01}", "target"),
+        ("score.reference=400.0", "score"),
+    ]:
         with pytest.raises(ConfigError, match=rf"tuning: pair has another {what} than what was tuned: restore it"):
             load(file, "arms.two.learner.gamma=0.9", changed)
     assert load(file, "tuning=null", "learner.gamma=0.7").config.tuning is None
