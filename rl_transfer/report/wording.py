@@ -18,14 +18,20 @@ FAMILIES = {
 """By family: what is compared, for short and in words; the baseline's name is to be put in."""
 
 REMARKS = {
-    "negligible": "there is a difference, but it lies inside the margin",
-    "fragile": "the verdict would change if the arm's best run had failed",
-    "at the ceiling": "arm and baseline both end at the top of the scale, where nothing can be told apart",
-    "conditional": "conditional on this checkpoint: all runs of the arm start from one source agent",
-    "by source": "runs that started from one source agent count as one, with their mean: n counts sources",
-    "own learner": "arm and baseline have different hyperparameters, and the difference contains what these make",
+    "negligible": ("negligible", "there is a difference, but it lies inside the margin"),
+    "fragile": ("fragile", "the verdict would change if the arm's best run had failed"),
+    "at the ceiling": ("ceiling", "arm and baseline both end at the top of the scale, where nothing can be told apart"),
+    "conditional": ("conditional", "conditional on this checkpoint: all runs of the arm start from one source agent"),
+    "by source": (
+        "by_source",
+        "runs that started from one source agent count as one, with their mean: n counts sources",
+    ),
+    "own learner": (
+        "unequal_learners",
+        "arm and baseline have different hyperparameters, and the difference contains what these make",
+    ),
 }
-"""What is said beside a verdict, and what it means."""
+"""What is said beside a verdict: the comparison's field that says so, and what it means."""
 
 
 def signed(number: float) -> str:
@@ -64,17 +70,13 @@ def contrast(comparison: Comparison | AcrossPairs) -> str:
 
 def remarks(comparison: Comparison) -> list[str]:
     """What must be said beside a verdict."""
-    holds = (
-        *(comparison.negligible, comparison.fragile, comparison.ceiling),
-        *(comparison.conditional, comparison.by_source, comparison.unequal_learners),
-    )
-    return [word for word, held in zip(REMARKS, holds, strict=True) if held]
+    return [word for word, (field, _) in REMARKS.items() if getattr(comparison, field)]
 
 
 def remarks_explained(comparisons: Iterable[Comparison]) -> dict[str, str]:
     """The remarks that are made on any of some comparisons, and what they mean."""
     made = {word for comparison in comparisons for word in remarks(comparison)}
-    return {word: meaning for word, meaning in REMARKS.items() if word in made}
+    return {word: meaning for word, (_, meaning) in REMARKS.items() if word in made}
 
 
 def together_lines(statements: Iterable[AcrossPairs]) -> Iterator[str]:
