@@ -39,28 +39,31 @@ class PixelGame(gymnasium.Env[NDArray[Any], Any]):
         self,
         *,
         size: int,
-        state_length: int,
         observation: str = "pixels",
         channel_order: Sequence[int] = (0, 1, 2, 3),
         brightness: int = 255,
         background: int = 0,
         render_mode: str | None = None,
+        **unknown: object,
     ) -> None:
         """Sets what all games have.
 
         Args:
             size: Rows and columns.
-            state_length: Numbers in the vector.
             observation: One of `OBSERVATIONS`: "pixels" is uint8, shape (4, size, size); "vector" is float32 from 0 to
-                1, shape (state_length,).
+                1, as many numbers as the game's state has.
             channel_order: The place of each of `CHANNELS` in the image, each of 0 to 3 once.
             brightness: Value of a pixel where something is, 0 to 255.
             background: Value of a pixel where nothing is, 0 to 255, other than `brightness`.
             render_mode: None or "rgb_array".
+            unknown: What neither the game nor this takes; there may be none.
 
         Raises:
+            TypeError: A keyword is not known.
             ValueError: A setting is out of its range.
         """
+        if unknown:
+            raise TypeError(f"{type(self).__name__} takes no keyword {next(iter(unknown))!r}")
         self.size = size
         self.observation_kind = choice("observation", observation, OBSERVATIONS)
         self._places = _order(channel_order)
@@ -73,8 +76,13 @@ class PixelGame(gymnasium.Env[NDArray[Any], Any]):
         self.render_mode = None if render_mode is None else choice("render_mode", render_mode, ["rgb_array"])
         self.action_space = spaces.Discrete(len(_MOVES))
         pixels = spaces.Box(0, 255, (len(CHANNELS), size, size), np.uint8)
-        vector = spaces.Box(0.0, 1.0, (state_length,), np.float32)
+        vector = spaces.Box(0.0, 1.0, (self._state_length,), np.float32)
         self.observation_space = pixels if self.observation_kind == "pixels" else vector
+
+    @property
+    @abstractmethod
+    def _state_length(self) -> int:
+        """How many numbers the state has; asked for once the game's own settings are there."""
 
     @abstractmethod
     def _start(self) -> None:

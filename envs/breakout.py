@@ -44,13 +44,18 @@ class Breakout(PixelGame):
             look: Settings of `PixelGame`: observation, channel_order, brightness, background, render_mode.
 
         Raises:
+            TypeError: A keyword is not known.
             ValueError: A setting is out of its range.
         """
         whole("size", size, least=6, most=36)
         self.paddle_width = whole("paddle_width", paddle_width, least=1, most=size - 1)
         self.top_gap = whole("top_gap", top_gap, least=0, most=size - 5)
-        self.brick_rows = whole("brick_rows", brick_rows, least=1, most=size - 4 - self.top_gap)
-        super().__init__(size=size, state_length=5 + self.brick_rows * size, **look)
+        self.brick_rows: int = whole("brick_rows", brick_rows, least=1, most=size - 4 - self.top_gap)
+        super().__init__(size=size, **look)
+
+    @property
+    def _state_length(self) -> int:
+        return 5 + self.brick_rows * self.size
 
     def _start(self) -> None:
         self._paddle = (self.size - self.paddle_width) // 2

@@ -47,6 +47,7 @@ class Catch(PixelGame):
             look: Settings of `PixelGame`: observation, channel_order, brightness, background, render_mode.
 
         Raises:
+            TypeError: A keyword is not known.
             ValueError: A setting is out of its range.
         """
         whole("size", size, least=5, most=36)
@@ -56,8 +57,12 @@ class Catch(PixelGame):
         self.balls = whole("balls", balls, least=1, most=50)
         self.drift = number("drift", drift, least=0.0, most=1.0)
         self._falling_steps = -(-(size - 1) // self.speed)
-        self._most_balls = min(-(-self._falling_steps // self.interval), self.balls)
-        super().__init__(size=size, state_length=2 + 3 * self._most_balls, **look)
+        self._most_balls: int = min(-(-self._falling_steps // self.interval), self.balls)
+        super().__init__(size=size, **look)
+
+    @property
+    def _state_length(self) -> int:
+        return 2 + 3 * self._most_balls
 
     def _start(self) -> None:
         self._paddle = int(self.np_random.integers(self.size - self.paddle_width + 1))

@@ -45,14 +45,19 @@ class Collect(PixelGame):
             look: Settings of `PixelGame`: observation, channel_order, brightness, background, render_mode.
 
         Raises:
+            TypeError: A keyword is not known.
             ValueError: A setting is out of its range.
         """
         whole("size", size, least=5, most=36)
-        self.food = whole("food", food, least=1, most=8)
-        self.foes = whole("foes", foes, least=0, most=8)
+        self.food: int = whole("food", food, least=1, most=8)
+        self.foes: int = whole("foes", foes, least=0, most=8)
         self.foe_speed = number("foe_speed", foe_speed, least=0.0, most=1.0)
         self.foe_reward = number("foe_reward", foe_reward)
-        super().__init__(size=size, state_length=2 * (1 + self.food + self.foes), **look)
+        super().__init__(size=size, **look)
+
+    @property
+    def _state_length(self) -> int:
+        return 2 * (1 + self.food + self.foes)
 
     def _start(self) -> None:
         cells = self.np_random.permutation(self.size * self.size)[: 1 + self.food + self.foes]

@@ -41,13 +41,18 @@ class Dodge(PixelGame):
             look: Settings of `PixelGame`: observation, channel_order, brightness, background, render_mode.
 
         Raises:
+            TypeError: A keyword is not known.
             ValueError: A setting is out of its range.
         """
         whole("size", size, least=5, most=36)
         self.speed = whole("speed", speed, least=1, most=size - 1)
         self.density = number("density", density, least=0.0, most=1.0)
         self.reach = whole("reach", reach, least=1, most=size - 1)
-        super().__init__(size=size, state_length=2 + size * size, **look)
+        super().__init__(size=size, **look)
+
+    @property
+    def _state_length(self) -> int:
+        return 2 + self.size * self.size
 
     def _start(self) -> None:
         self._row, self._column = self.size - 1, int(self.np_random.integers(self.size))

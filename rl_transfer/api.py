@@ -188,7 +188,7 @@ def new_pair(
         source_kwargs: Keywords of the source's environment, as ``key=value`` texts whose values are YAML.
         target_kwargs: Keywords of the target's.
         wrappers: Wrappers of both, as a task's ``wrappers`` in YAML, one text each.
-        max_episode_steps: Time limit of both, where an environment has none of its own.
+        max_episode_steps: Time limit of both, in place of the environments' own.
         reference: Return of a good agent on the target; by default the environment's ``reward_threshold``.
         folder: Where the file goes.
 

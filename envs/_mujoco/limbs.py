@@ -17,7 +17,8 @@ def stretch_limbs(spec: mujoco.MjSpec, lengths: Factors) -> mujoco.MjModel:
 
     A limb's capsules get longer and keep their radius and density. What is attached to it, joints of the next limbs
     included, moves with the place where it is attached. A robot that is free to move up and down starts so that its
-    lowest point is as high above the ground as before.
+    lowest point is as high above the ground as before; where joints start outside of their limits, and so are thrown
+    into them, the lowest point that they get to.
 
     Args:
         spec: The model's source; it is changed.
@@ -74,8 +75,9 @@ def _stretch(body: mujoco.MjsBody, factor: float, model: mujoco.MjModel) -> None
 
 
 def _lowest_point(model: mujoco.MjModel, root: int) -> float:
-    """Height of the lowest point of a robot in its reference pose, m."""
+    """Height of the lowest point of a robot in its reference pose, m, with each joint where its limits throw it."""
     data = mujoco.MjData(model)
+    data.qpos[:] = _thrown(model)
     mujoco.mj_kinematics(model, data)
     heights = []
     for geom in np.flatnonzero(model.body_rootid[model.geom_bodyid] == root):
@@ -86,6 +88,16 @@ def _lowest_point(model: mujoco.MjModel, root: int) -> float:
         # The last entry of the rotation matrix is the vertical part of the capsule's axis.
         heights.append(data.geom_xpos[geom, 2] - radius - half_length * abs(data.geom_xmat[geom, 8]))
     return float(min(heights, default=0.0))
+
+
+def _thrown(model: mujoco.MjModel) -> NDArray[np.float64]:
+    """The reference pose, in which what is outside of its limits has swung through them to the far end."""
+    pose: NDArray[np.float64] = model.qpos0.copy()
+    for joint in np.flatnonzero(model.jnt_limited & (model.jnt_type == int(_HINGE))):
+        place, (low, high) = model.jnt_qposadr[joint], model.jnt_range[joint]
+        if not low <= pose[place] <= high:
+            pose[place] = high if pose[place] < low else low
+    return pose
 
 
 def _lift(root: mujoco.MjsBody, lift: float) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import mujoco  # type: ignore[import-untyped]
+import numpy as np
 from gymnasium.envs.mujoco import MujocoEnv
 from gymnasium.envs.mujoco.ant_v5 import AntEnv
 from gymnasium.envs.mujoco.half_cheetah_v5 import HalfCheetahEnv
@@ -50,8 +51,8 @@ class Robot(MujocoEnv, EzPickle):
             damping: Factor on the joints' damping, at least 0: one for all, or a dictionary by joint name.
             length: Factor on limbs, 0.1 to 10: one for all bodies that turn about a single hinge, or a dictionary by
                 body (geom) name. Capsules keep radius and density, the next limb moves to the new end, and the robot
-                starts as far above the ground as before; height limits stay as they are: give `healthy_z_range`
-                along with great changes.
+                starts as far above the ground as before. Where it starts higher, the top of the default
+                `healthy_z_range` is higher by the same factor; its bottom stays.
             strength: Factor on the actuators' gear, at least 0: one for all, or a dictionary by joint (actuator) name.
             disabled_joints: Names of joints whose actuator does nothing, as in Nagabandi et al., "Learning to adapt in
                 dynamic, real-world environments through meta-reinforcement learning" (2019). The joint still bends,
@@ -82,6 +83,8 @@ class Goal(Robot):
     fast adaptation of deep networks" (2017), with Gymnasium's other rewards and costs left as they are.
     """
 
+    _healthy_z_range: tuple[float, float]
+
     def __init__(self, *, target_velocity: float | None = None, direction: int = 1, **robot: Any) -> None:
         """Builds the environment.
 
@@ -102,12 +105,36 @@ class Goal(Robot):
         self._direction = direction
         super().__init__(**robot)
         self._ezpickle_kwargs |= {"target_velocity": target_velocity, "direction": direction}
+        if hasattr(self, "_healthy_z_range") and "healthy_z_range" not in robot:
+            self._raise_healthy_top()
         # What can walk and fall has these two; every episode would be over after a step.
         if getattr(self, "_terminate_when_unhealthy", False) and not getattr(self, "is_healthy", True):
-            height = self.data.qpos[2 if self.model.jnt_type[0] == mujoco.mjtJoint.mjJNT_FREE else 1]
-            raise ValueError(
-                f"the robot starts at a height of {height:.2f} and counts as fallen: set healthy_z_range around it"
-            )
+            raise ValueError(self._why_fallen())
+
+    def _raise_healthy_top(self) -> None:
+        """Moves the greatest healthy height up by as much, in proportion, as the robot starts higher than usual."""
+        usual_height = mujoco.MjModel.from_xml_path(self.fullpath).qpos0[self._height_index]
+        bottom, top = self._healthy_z_range
+        self._healthy_z_range = bottom, top * max(self.init_qpos[self._height_index] / usual_height, 1.0)
+
+    def _why_fallen(self) -> str:
+        """Says which of the conditions of a healthy robot do not hold at the start."""
+        conditions = {
+            "healthy_z_range": ("the height", self.data.qpos[[self._height_index]]),
+            "healthy_angle_range": ("the angle", self.data.qpos[[2]]),
+            "healthy_state_range": ("the state", self.state_vector()[2:]),
+        }
+        broken = []
+        for setting, (what, values) in conditions.items():
+            low, high = getattr(self, f"_{setting}", (-np.inf, np.inf))
+            outside = values[(values <= low) | (values >= high)]
+            if outside.size:
+                broken.append(f"{what} {outside[0]:.2f} is not in {setting} ({low:g} to {high:g})")
+        return f"the robot counts as fallen at its start: {', '.join(broken)}: set a range around it"
+
+    @property
+    def _height_index(self) -> int:
+        return 2 if self.model.jnt_type[0] == mujoco.mjtJoint.mjJNT_FREE else 1
 
     def _get_rew(self, x_velocity: float, action: Any) -> tuple[float, dict[str, float]]:
         speed = self._direction * x_velocity if self._target is None else -abs(x_velocity - self._target)

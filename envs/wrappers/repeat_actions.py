@@ -12,7 +12,9 @@ from rl_transfer_envs._checks import whole
 class RepeatActions(RepeatAction[Any, Any]):
     """Gives the environment each action several times; the rewards are summed, the last observation is shown.
 
-    Repeating stops where the episode ends. A time limit around the environment, inside of this wrapper, goes on
+    Repeating stops where the episode ends. A step of the agent is one decision, and is counted (and charged) as one,
+    while the environment makes up to `count`: what the field calls frame skip, so that a budget of 1,000 steps at
+    `count` 4 is up to 4,000 of the environment's. A time limit around the environment, inside of this wrapper, goes on
     counting the environment's steps: 500 of them at `count` 4 are 125 of the agent's.
     """
 

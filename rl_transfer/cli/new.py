@@ -31,7 +31,7 @@ class New:
     wrapper: Annotated[tuple[str, ...], tyro.conf.arg(metavar="YAML"), tyro.conf.UseAppendAction] = ()
     """Wrapper around both, innermost first, such as '{observation_noise: {scale: 0.1}}'; may be repeated."""
     max_episode_steps: int | None = None
-    """Time limit of both, where an environment has none."""
+    """Time limit of both, in place of the environments' own."""
     reference: float | None = None
     """Return of a good agent on the target; the environment's reward_threshold by default."""
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path()
@@ -43,6 +43,7 @@ class New:
 
         from rl_transfer.api import new_pair, plan
         from rl_transfer.cli.show import show_new_pair
+        from rl_transfer.execute.new_pair import guessed_reference
 
         with Console().status("measuring random actions"):
             file = new_pair(
@@ -57,4 +58,6 @@ class New:
                 reference=self.reference,
                 folder=self.out,
             )
-        return show_new_pair(file, plan(file))
+        planned = plan(file)
+        guessed = guessed_reference(planned.study.pairs[0].config, self.reference)
+        return show_new_pair(file, planned, guessed_reference=guessed)

@@ -16,6 +16,9 @@ from rl_transfer.study import TaskConfig
 from rl_transfer.tasks.make import Env, make
 from rl_transfer.tasks.meter import Charged, Meter
 
+Clock = Callable[[], float]
+"""Tells the time in seconds, from whenever."""
+
 
 @dataclass(frozen=True)
 class Anchors:
@@ -57,10 +60,12 @@ def measure_anchors(task: TaskConfig, episodes: int) -> Anchors:
         ConfigError: If the task can't be made.
         EnvironmentFailedError: If it fails.
     """
-    return _measured(task, episodes, steps=math.inf, seconds=math.inf)
+    return _measured(task, episodes, math.inf, math.inf, time.monotonic)
 
 
-def measure_anchors_within(task: TaskConfig, steps: int, seconds: float, episodes: int) -> Anchors:
+def measure_anchors_within(
+    task: TaskConfig, steps: int, seconds: float, episodes: int, *, clock: Clock = time.monotonic
+) -> Anchors:
     """Play a task without looking, as long as steps and time allow; only episodes that were finished count.
 
     Args:
@@ -68,12 +73,13 @@ def measure_anchors_within(task: TaskConfig, steps: int, seconds: float, episode
         steps: No episode of random actions begins after so many; as many are for constant actions.
         seconds: Time for all; random actions begin no episode after half of it.
         episodes: The most episodes of random actions.
+        clock: Tells how much of the time is over.
 
     Raises:
         ConfigError: If the task can't be made, or no episode is finished in time.
         EnvironmentFailedError: If it fails.
     """
-    return _measured(task, episodes, steps=steps, seconds=seconds)
+    return _measured(task, episodes, steps, seconds, clock)
 
 
 @dataclass(frozen=True)
@@ -84,29 +90,31 @@ class _Bounds:
         steps: After so many no episode begins.
         last_start: At this moment neither.
         deadline: At this moment an episode is left as it is.
+        clock: Tells the moment.
     """
 
     steps: float
     last_start: float
     deadline: float
+    clock: Clock
 
 
 _Choose = Callable[[], Any]
 
 
-def _measured(task: TaskConfig, episodes: int, *, steps: float, seconds: float) -> Anchors:
+def _measured(task: TaskConfig, episodes: int, steps: float, seconds: float, clock: Clock) -> Anchors:
     env = Charged(make(task), Meter())
-    start = time.perf_counter()
+    start = clock()
     deadline = start + seconds
     try:
         space = deepcopy(env.action_space)  # which others may share
         space.seed(0)
         choices: list[tuple[_Choose, int]] = [(space.sample, seed) for seed in range(episodes)]
-        random = list(_play(env, choices, _Bounds(steps, start + seconds / 2, deadline)))
+        random = list(_play(env, choices, _Bounds(steps, start + seconds / 2, deadline, clock)))
         if not random:
             problem = f"an episode of {task.id} takes more than {seconds:g} s"
             raise ConfigError(f"{problem}: give it a time limit that ends it sooner (max_episode_steps)")
-        constant = list(_play(env, _constant(space, len(random)), _Bounds(steps, deadline, deadline)))
+        constant = list(_play(env, _constant(space, len(random)), _Bounds(steps, deadline, deadline, clock)))
     finally:
         env.close()
     return_E, length_E = np.array(random + constant).T
@@ -126,21 +134,21 @@ def _play(env: Env, episodes: Iterable[tuple[_Choose, int]], bounds: _Bounds) ->
     """Return and length of each finished episode, given who chooses and the seed of each."""
     steps = 0
     for choose, seed in episodes:
-        if steps >= bounds.steps or time.perf_counter() >= bounds.last_start:
+        if steps >= bounds.steps or bounds.clock() >= bounds.last_start:
             return
-        played = _episode(env, choose, seed, bounds.deadline)
+        played = _episode(env, choose, seed, bounds)
         if played is None:
             return
         steps += played[1]
         yield played
 
 
-def _episode(env: Env, choose: _Choose, seed: int, deadline: float) -> tuple[float, int] | None:
+def _episode(env: Env, choose: _Choose, seed: int, bounds: _Bounds) -> tuple[float, int] | None:
     """Return and length; None if it is not over at the deadline."""
     env.reset(seed=seed)
     total, length, ended = 0.0, 0, False
     while not ended:
-        if time.perf_counter() >= deadline:
+        if bounds.clock() >= bounds.deadline:
             return None
         _, reward, terminated, truncated, _ = env.step(choose())
         if np.shape(reward):  # type: ignore[call-overload]

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rl_transfer.errors import ConfigError, EnvironmentFailedError, RLTransferError
-from rl_transfer.execute.anchors import Anchors, measure_anchors_within
+from rl_transfer.execute.anchors import Anchors, Clock, measure_anchors_within
 from rl_transfer.execute.examine_task import Finding, Output, examine, one_line, same_task
 from rl_transfer.execute.plan import Plan, PlannedRun
 from rl_transfer.run.protocol import Progress, Run
@@ -20,6 +20,8 @@ SMOKE_STEPS = 1000
 _TIMED = (1, 2)
 """Points between which hardly anything happens but an evaluation."""
 _EPISODES = 100
+_FEWEST_EPISODES = 10
+"""Fewer say too little of their spread to contradict an anchor."""
 _RANDOM_STEPS = 20_000
 _SECONDS = 8.0
 # A mean that differs from the measured one by more than chance does so often, and this share of the score's unit.
@@ -45,11 +47,12 @@ class Examination:
         return [finding for finding in self.findings if finding.outcome == "problem"]
 
 
-def examine_pair(plan: Plan) -> Examination:
+def examine_pair(plan: Plan, *, clock: Clock = time.monotonic) -> Examination:
     """Examine the environments of a planned pair, its anchors and thresholds, and train a thousand steps.
 
     Args:
         plan: Of a study of one pair; what planning refuses was refused before.
+        clock: Tells how long measuring and training take.
     """
     (pair,) = plan.study.pairs
     config = pair.config
@@ -57,19 +60,19 @@ def examine_pair(plan: Plan) -> Examination:
     minutes = None
     with redirect_stdout(Output()):
         if not any(finding.outcome == "problem" for finding in findings):
-            findings += _numbers_guarded(config)
+            findings += _numbers_guarded(config, clock)
         if not any(finding.outcome == "problem" for finding in findings if finding.check != "anchors"):
             for about, run in _smoke_runs(plan):
-                finding, minutes = _smoke(about, run.spec)
+                finding, minutes = _smoke(about, run.spec, clock)
                 findings.append(finding)
     return Examination(tuple(findings), minutes)
 
 
-def _numbers_guarded(config: PairConfig) -> list[Finding]:
+def _numbers_guarded(config: PairConfig, clock: Clock) -> list[Finding]:
     """The findings on a pair's numbers; an environment that fails only now is one of them."""
     findings: list[Finding] = []
     try:
-        findings.extend(_numbers(config))
+        findings.extend(_numbers(config, clock))
     except EnvironmentFailedError as error:
         findings.append(Finding("pair", "numbers", "problem", f"{one_line(error)}: mend the environment"))
     except ConfigError as error:
@@ -77,23 +80,26 @@ def _numbers_guarded(config: PairConfig) -> list[Finding]:
     return findings
 
 
-def _numbers(config: PairConfig) -> Iterator[Finding]:
+def _numbers(config: PairConfig, clock: Clock) -> Iterator[Finding]:
     if same_task(config.source, config.target):
         text = (
             "can't be told apart in 1,000 steps: an identity pair, on which transfer should start at the source's score"
         )
         yield Finding("pair", "source and target", "note", text)
-    yield from _anchors(config)
-    yield from _source_threshold(config)
+    yield from _anchors(config, clock)
+    yield from _source_threshold(config, clock)
     if not 0 < config.threshold_score <= 1:
         text = f"threshold_score is {config.threshold_score:g}: a score from 0 (random) to 1 (reference), such as 0.8"
         yield Finding("pair", "threshold", "problem" if config.threshold_score <= 0 else "note", text)
 
 
-def _anchors(config: PairConfig) -> Iterator[Finding]:
-    score, found = config.score, _measured(config.target)
+def _anchors(config: PairConfig, clock: Clock) -> Iterator[Finding]:
+    score, found = config.score, _measured(config.target, clock)
+    if len(found.random_E) < _FEWEST_EPISODES:
+        yield _unchecked("target", found)
+        return
     unit = score.reference - score.random
-    allowed = critical_value(_CHANCE, max(len(found.random_E) - 1, 1)) * found.standard_error + _SHARE * unit
+    allowed = critical_value(_CHANCE, len(found.random_E) - 1) * found.standard_error + _SHARE * unit
     summary = (
         f"random actions give {found.random:.1f} ± {found.standard_error:.1f}, the worst episode {found.worst:.1f}"
     )
@@ -113,11 +119,13 @@ def _anchors(config: PairConfig) -> Iterator[Finding]:
         yield Finding("target", "anchors", "good", summary)
 
 
-def _source_threshold(config: PairConfig) -> Iterator[Finding]:
+def _source_threshold(config: PairConfig, clock: Clock) -> Iterator[Finding]:
     if config.source_agent is not None:
         return
-    found = _measured(config.source)
-    if found.random >= config.source_threshold_return:
+    found = _measured(config.source, clock)
+    if len(found.random_E) < _FEWEST_EPISODES:
+        yield _unchecked("source", found)
+    elif found.random >= config.source_threshold_return:
         text = (
             f"source_threshold_return is {config.source_threshold_return:g}, which random actions reach on the source "
             f"({found.random:.1f}): what does a trained source get?"
@@ -127,8 +135,15 @@ def _source_threshold(config: PairConfig) -> Iterator[Finding]:
         yield Finding("source", "anchors", "good", f"random actions give {found.random:.1f}")
 
 
-def _measured(task: TaskConfig) -> Anchors:
-    return measure_anchors_within(task, _RANDOM_STEPS, _SECONDS, _EPISODES)
+def _unchecked(about: str, found: Anchors) -> Finding:
+    count = len(found.random_E)
+    episodes = f"{count} episode{'s' if count > 1 else ''}"
+    text = f"too slow to check: {episodes} of random actions in {_RANDOM_STEPS:,} steps or {_SECONDS / 2:g} s"
+    return Finding(about, "anchors", "note", f"{text}; they give {found.random:.1f}")
+
+
+def _measured(task: TaskConfig, clock: Clock) -> Anchors:
+    return measure_anchors_within(task, _RANDOM_STEPS, _SECONDS, _EPISODES, clock=clock)
 
 
 def _smoke_runs(plan: Plan) -> Iterator[tuple[str, PlannedRun]]:
@@ -139,7 +154,7 @@ def _smoke_runs(plan: Plan) -> Iterator[tuple[str, PlannedRun]]:
                 break
 
 
-def _smoke(about: str, spec: RunSpec) -> tuple[Finding, float | None]:
+def _smoke(about: str, spec: RunSpec, clock: Clock) -> tuple[Finding, float | None]:
     """Train for a thousand steps, in a folder that is removed again, and time it."""
     rollout = spec.learner.rollout_steps
     steps = -(-SMOKE_STEPS // rollout) * rollout
@@ -153,7 +168,7 @@ def _smoke(about: str, spec: RunSpec) -> tuple[Finding, float | None]:
     )
     check = f"{steps:,} steps of {spec.learner.algorithm}"
     passed: list[tuple[int, float]] = []
-    problem = _trained(short, lambda progress: passed.append((progress.step, time.monotonic())))
+    problem = _trained(short, lambda progress: passed.append((progress.step, clock())))
     if problem is not None:
         return Finding(about, check, "problem", problem), None
     seconds = _estimated_seconds(spec, passed)

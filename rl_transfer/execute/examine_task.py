@@ -170,24 +170,26 @@ def _repeatability(task: TaskConfig) -> Iterator[tuple[Outcome, str]]:
 
 
 def _settings(task: TaskConfig) -> Iterator[tuple[Outcome, str]]:
-    """Each keyword, each wrapper and the time limit left out in turn: something must change."""
+    """Each keyword and each wrapper left out in turn: something must change."""
     for key, value in task.kwargs.items():
         kwargs = {name: other for name, other in task.kwargs.items() if name != key}
         if _changes_nothing(task, task.model_copy(update={"kwargs": kwargs})):
-            if _is_default(task, key):
-                yield "note", f"kwargs.{key}: {value!r} is the default"
-                continue
-            yield "note", f"kwargs.{key}: {value!r} {_NOTHING}"
+            outcome, why = _idle_keyword(task, key)
+            yield outcome, f"kwargs.{key}: {value!r} {why}"
     for index, wrapper in enumerate(task.wrappers):
         wrappers = task.wrappers[:index] + task.wrappers[index + 1 :]
         if _changes_nothing(task, task.model_copy(update={"wrappers": wrappers})):
             yield "note", f"wrappers.{index}: {wrapper.name} {_NOTHING}"
 
 
-def _is_default(task: TaskConfig, key: str) -> bool:
-    """Whether a keyword has the value that its environment's signature gives it."""
+def _idle_keyword(task: TaskConfig, key: str) -> tuple[Outcome, str]:
+    """What a keyword is that changed nothing, by what the environment's signature says of it."""
     parameter = keyword_parameters(task).get(key)
-    return parameter is not None and bool(parameter.default == task.kwargs[key])
+    if parameter is None:
+        return "problem", "changes nothing, and no signature names it (**kwargs swallows it): correct or remove it"
+    if bool(parameter.default == task.kwargs[key]):
+        return "note", "is the default"
+    return "note", _NOTHING
 
 
 def _changes_nothing(task: TaskConfig, other: TaskConfig) -> bool:

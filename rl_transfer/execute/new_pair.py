@@ -3,7 +3,7 @@
 import json
 import math
 import shlex
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from textwrap import wrap
@@ -18,7 +18,16 @@ from rl_transfer.execute.examine_task import one_line
 from rl_transfer.execute.plan import plan_study
 from rl_transfer.learner import refuse_unsuitable_spaces
 from rl_transfer.store import Store
-from rl_transfer.study import ALGORITHMS, LEARNERS, OFF_POLICY, LearnerConfig, TaskConfig, checked_name, load_study
+from rl_transfer.study import (
+    ALGORITHMS,
+    LEARNERS,
+    OFF_POLICY,
+    LearnerConfig,
+    PairConfig,
+    TaskConfig,
+    checked_name,
+    load_study,
+)
 from rl_transfer.study.rl_zoo import ZooEntry, zoo_entry, zoo_version
 from rl_transfer.study.yaml_file import dump_yaml
 from rl_transfer.tasks import TaskFacts, inspect_task, keyword_parameters
@@ -41,8 +50,8 @@ class NewPair:
 
     Attributes:
         name: Its name, which is the file's.
-        source: The source task; its time limit is for an environment that has none.
-        target: The target task, likewise.
+        source: The source task.
+        target: The target task.
         algorithm: The learner; PPO by default, which takes all actions.
         reference: The return of a good agent on the target; by default the environment's own threshold.
     """
@@ -72,8 +81,7 @@ def write_pair(wanted: NewPair, folder: Path) -> Path:
     file = folder / f"{checked_name(wanted.name, 'NAME')}.yaml"
     if file.exists():
         raise ConfigError("is there already: choose another name, or remove it", file=file)
-    limited = replace(wanted, source=_limited(wanted.source), target=_limited(wanted.target))
-    text = _pair_text(limited, file)
+    text = _pair_text(wanted, file)
     _refuse_unusable(text, file)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,14 +91,14 @@ def write_pair(wanted: NewPair, folder: Path) -> Path:
     return file
 
 
-def _limited(task: TaskConfig) -> TaskConfig:
-    """A task that has its time limit only where the environment has none of its own."""
-    unlimited = task.model_copy(update={"max_episode_steps": None})
-    try:
-        inspect_task(unlimited)
-    except ConfigError:
-        return task  # which is said to be wrong where it is
-    return unlimited
+def guessed_reference(pair: PairConfig, given: float | None) -> bool:
+    """Whether a new pair's reference stands for no good agent, since none is known: it was made up from blind episodes.
+
+    Args:
+        pair: What :func:`write_pair` wrote.
+        given: The reference that it was to have.
+    """
+    return given is None and pair.score.reference != _threshold(pair.target)
 
 
 def _refuse_unusable(text: str, file: Path) -> None:
@@ -295,14 +303,18 @@ def _reference(wanted: NewPair, found: Anchors) -> tuple[float, str]:
     if found.best <= found.random:
         what = f"{wanted.target.id} has no reward_threshold, and no constant action does better than random"
         raise ConfigError(f"{what}: say what a good agent gets, such as --reference 200", key="--reference")
-    return found.best, (
-        "no threshold is known; this is the best episode of random and constant actions: write what a good agent gets."
+    return _rounded(found.best, found.best - found.random), (
+        "a guess, since no threshold is known: the luckiest episode of random and constant actions. Write what a good "
+        "agent gets."
     )
 
 
 def _threshold(task: TaskConfig) -> float | None:
-    threshold = gymnasium.spec(task.id.rpartition(":")[2]).reward_threshold
-    return threshold if threshold is not None and math.isfinite(threshold) else None
+    """The environment's own; None where it has none, or the task's time limit is another than the one it is for."""
+    spec = gymnasium.spec(task.id.rpartition(":")[2])
+    if spec.reward_threshold is None or task.max_episode_steps not in (None, spec.max_episode_steps):
+        return None
+    return spec.reward_threshold if math.isfinite(spec.reward_threshold) else None
 
 
 def _rounded(value: float, unit: float) -> float:

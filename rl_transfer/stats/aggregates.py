@@ -67,7 +67,8 @@ def performance_profile(score_B: Sequence[ArrayLike], tau_T: ArrayLike) -> Float
     """
     block_B = _blocks(score_B)
     share_1T = _share_above(block_B, [np.full((1, len(block)), 1.0 / len(block)) for block in block_B], tau_T)
-    return share_1T.reshape(-1)
+    profile_T: Floats = share_1T.reshape(-1)
+    return profile_T
 
 
 def profile_band(score_B: Sequence[ArrayLike], tau_T: ArrayLike, level: float = 0.05) -> tuple[Floats, Floats]:

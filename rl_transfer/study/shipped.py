@@ -20,7 +20,7 @@ def shipped_names(kind: Kind) -> list[str]:
 
 def looks_like_path(text: str) -> bool:
     """Whether a user who wrote this meant a file and not a shipped name."""
-    return text.endswith((".yaml", ".yml")) or "/" in text or "\\" in text
+    return text.endswith((".yaml", ".yml")) or "/" in text or "\\" in text or set(text) == {"."}
 
 
 def find_file(text: str, kinds: tuple[Kind, ...], *, base: Path | None = None) -> tuple[Path, Kind | None]:

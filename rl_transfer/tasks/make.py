@@ -1,8 +1,9 @@
 """From a task's configuration to an environment, with errors that name what is wrong."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import gymnasium
@@ -87,6 +88,7 @@ def _make_bare(task: TaskConfig) -> Env:
 def _made_by_gymnasium(task: TaskConfig) -> Env:
     module, _, name = task.id.rpartition(":")
     try:
+        _silence_greeting(module)
         return gymnasium.make(
             task.id,
             max_episode_steps=task.max_episode_steps,
@@ -109,6 +111,13 @@ def _made_by_gymnasium(task: TaskConfig) -> Env:
     except (Exception, SystemExit) as error:
         what = f"{task.id} can't be made: {type(error).__name__}: {one_line(error)}"
         raise ConfigError(what, key="kwargs" if task.kwargs else "id") from error
+
+
+def _silence_greeting(module: str) -> None:
+    """Keep ALE from greeting on standard error: it silences itself only after its first environment has done so."""
+    if module == "ale_py":
+        ale = import_module(module)
+        ale.ALEInterface.setLoggerMode(ale.LoggerMode.Error)
 
 
 def keyword_parameters(task: TaskConfig) -> dict[str, inspect.Parameter]:
@@ -152,11 +161,18 @@ def _without_module(task_id: str) -> str:
 
 
 def _unknown_keyword(task: TaskConfig) -> str | None:
+    """What to say of a keyword that the environment does not take; nothing where no signature says what it takes."""
     valid = keyword_parameters(task)
-    for name in task.kwargs if valid else ():
-        if name not in valid:
-            return f"it takes no keyword {name!r}; {nearest(name, valid)}{_ours_with(name, task.id)}"
-    return None
+    name = _first_unknown(task.kwargs, valid) if valid else None
+    return None if name is None else f"{_not_taken(name, valid)}{_ours_with(name, task.id)}"
+
+
+def _first_unknown(given: Iterable[str], valid: Collection[str]) -> str | None:
+    return next((name for name in given if name not in valid), None)
+
+
+def _not_taken(name: str, valid: Collection[str]) -> str:
+    return f"it takes no keyword {name!r}; {nearest(name, valid)}"
 
 
 def _ours_with(keyword: str, task_id: str) -> str:
@@ -168,7 +184,13 @@ def _ours_with(keyword: str, task_id: str) -> str:
 
 
 def _wrap(env: Env, wrapper: Named) -> Env:
-    wrapped: Env = rl_transfer_envs.wrappers.wrapper_class(wrapper.name)(env, **wrapper.settings)
+    cls = rl_transfer_envs.wrappers.wrapper_class(wrapper.name)
+    try:
+        wrapped: Env = cls(env, **wrapper.settings)
+    except TypeError as error:
+        valid = keywords(cls)
+        name = _first_unknown(wrapper.settings, valid)
+        raise TypeError(error if name is None else _not_taken(name, valid)) from error
     return wrapped
 
 

@@ -434,10 +434,49 @@ def test_pictures_are_gymnasiums(monkeypatch):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(("name", "length", "usable"), [("Walker2d", 2.0, [0.5, 5.0]), ("Hopper", 0.4, [0.2, 5.0])])
+@pytest.mark.parametrize(("name", "length", "usable"), [("Walker2d", 0.4, [0.2, 2.0]), ("Hopper", 0.4, [0.2, 5.0])])
 def test_a_robot_that_starts_fallen_is_refused_until_it_may_stand_there(name, length, usable):
-    with pytest.raises(ValueError, match="counts as fallen: set healthy_z_range"):
+    with pytest.raises(ValueError, match=r"fallen at its start: the height 0\.\d\d is not in healthy_z_range \("):
         gymnasium.make(f"transfer/{name}-v0", length=length)
     env = gymnasium.make(f"transfer/{name}-v0", length=length, healthy_z_range=usable)
     env.reset(seed=1)
     assert not env.step(np.zeros(env.action_space.shape, np.float32))[2]
+
+
+@pytest.mark.parametrize(
+    ("name", "kwargs", "says"),
+    [
+        ("Hopper", {"healthy_angle_range": (1, 2)}, "the angle 0.00 is not in healthy_angle_range (1 to 2):"),
+        ("Hopper", {"healthy_state_range": (0.5, 9)}, "the state 0.00 is not in healthy_state_range (0.5 to 9):"),
+        (
+            "Ant",
+            {"length": 2.0, "healthy_z_range": (0.2, 1.0)},
+            "the height 1.28 is not in healthy_z_range (0.2 to 1)",
+        ),
+    ],
+)
+def test_the_condition_that_a_fallen_robot_breaks_is_named(name, kwargs, says):
+    with pytest.raises(ValueError, match="counts as fallen") as caught:
+        make(name, **kwargs)
+    assert says in str(caught.value)
+    assert str(caught.value).count(" is not in ") == 1
+
+
+@pytest.mark.parametrize("length", [0.2, 1.0, 1.25, 1.5, 2.0, 3.0, 10.0, {"left_ankle_geom": 2.0}])
+def test_an_ant_with_legs_of_any_length_that_does_nothing_stays_healthy_and_upright(length):
+    env = make("Ant", length=length)
+    for seed in range(3):
+        env.reset(seed=seed)
+        assert not any(env.step(np.zeros(8))[2] for _ in range(80))
+        _, x, y, _ = env.data.qpos[3:7]
+        assert 1 - 2 * (x**2 + y**2) > 0.5
+
+
+def test_the_default_height_limit_grows_with_the_start_and_a_given_one_does_not():
+    def limit(name, **kwargs):
+        return make(name, **kwargs)._healthy_z_range
+
+    assert limit("Ant") == public("Ant")._healthy_z_range == limit("Ant", length=0.5) == (0.2, 1.0)
+    assert limit("Walker2d", length=2.0) == pytest.approx((0.8, 2.0 * make("Walker2d", length=2.0).init_qpos[1] / 1.25))
+    assert limit("Ant", length=1.5, healthy_z_range=[0.1, 1.1]) == [0.1, 1.1]
+    assert limit("Hopper", length=1.5) == (0.7, math.inf)

@@ -418,6 +418,13 @@ def test_a_shared_setting_out_of_range_is_named(name, keywords, words):
         GAMES[name](**keywords)
 
 
+@every_game
+@pytest.mark.parametrize("keyword", ["foo", "state_length"])
+def test_an_unknown_keyword_is_refused_in_the_games_name(name, keyword):
+    with pytest.raises(TypeError, match=f"^{name} takes no keyword '{keyword}'"):
+        make(name, **{keyword: 5})
+
+
 @pytest.mark.parametrize(
     ("name", "keyword", "values"),
     [

@@ -15,6 +15,7 @@ from gymnasium.utils.env_checker import check_env
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from scripted_env import Scripted, play
 
 from rl_transfer_envs.wrappers import _wrapper_in, wrapper_class, wrapper_names
 from rl_transfer_envs.wrappers.observation_noise import ObservationNoise
@@ -593,3 +594,26 @@ def test_spaces_that_start_elsewhere_are_counted_from_0():
     assert all(one in env.observation_space for one in seen)
     plain = Probe(spaces.Discrete(3, start=5), spaces.Discrete(4, start=-2))
     assert [one - 2 for one in seen] == [plain.reset(seed=1)[0], *(plain.step(action)[0] for action in (5, 6, 7))]
+
+
+def test_parts_of_observations_and_several_choices_are_counted_from_0_too():
+    parts = {
+        "colour": spaces.Discrete(3, start=1),
+        "dice": spaces.MultiDiscrete([6, 6], start=[1, 1], dtype=np.int32),
+        "place": spaces.Box(1, 2, (2,), np.float32),
+    }
+    observations = [
+        {"colour": np.int64(colour), "dice": np.array(dice, np.int32), "place": np.ones(2, np.float32)}
+        for colour, dice in ((1, [1, 6]), (3, [5, 2]))
+    ]
+    actions = spaces.MultiDiscrete([2, 3], start=[0, -1])
+    inner = Scripted(observations, observation_space=spaces.Dict(parts), action_space=actions)
+    env = wrapper_class("count_from_zero")(inner)
+    counted = {"colour": spaces.Discrete(3), "dice": spaces.MultiDiscrete([6, 6], dtype=np.int32)}
+    assert env.observation_space == spaces.Dict(parts | counted)
+    assert env.action_space == spaces.MultiDiscrete([2, 3])
+    seen = play(env, [np.array([1, 0])])[0]
+    assert [action.tolist() for action in inner.received] == [[1, -1]]
+    assert all(one in env.observation_space for one in seen)
+    assert [(one["colour"], one["dice"].tolist()) for one in seen] == [(0, [0, 5]), (2, [4, 1])]
+    assert all(one["place"] is other["place"] for one, other in zip(seen, observations, strict=True))

@@ -1,7 +1,5 @@
 """Anchors against values worked out by hand and plain loops over Gymnasium."""
 
-import time
-
 import gymnasium
 import numpy as np
 import pytest
@@ -60,13 +58,13 @@ def test_each_measurement_is_the_same_and_the_global_generator_is_left_alone():
 
 
 class Counted(gymnasium.Env):
-    """Steps are counted in the class; each takes so many seconds. Episodes have ten."""
+    """Steps are counted in the class, and so is the time that they take. Episodes have ten."""
 
     observation_space = spaces.Discrete(2)
     action_space = spaces.Discrete(50)
-    steps, made = 0, 0
+    steps, made, time = 0, 0, 0
 
-    def __init__(self, reward=1.0, seconds=0.0):
+    def __init__(self, reward=1.0, seconds=0):
         type(self).made += 1
         self.seconds = seconds
         self.reward = np.array([1.0]) if reward == "array" else reward
@@ -77,7 +75,7 @@ class Counted(gymnasium.Env):
 
     def step(self, action):
         Counted.steps += 1
-        time.sleep(self.seconds)
+        Counted.time += self.seconds
         return 0, self.reward, False, False, {}
 
 
@@ -98,6 +96,7 @@ for entry in (Counted, Continuous, Parts):
 def counted(monkeypatch):
     monkeypatch.setattr(Counted, "steps", 0)
     monkeypatch.setattr(Counted, "made", 0)
+    monkeypatch.setattr(Counted, "time", 0)
     return TaskConfig(id="anchors/Counted-v0")
 
 
@@ -124,25 +123,39 @@ def slow(seconds, **settings):
     return TaskConfig(id="anchors/Counted-v0", kwargs={"seconds": seconds}, **settings)
 
 
+def measured_within(task, seconds):
+    return measure_anchors_within(task, 10**6, seconds, 1000, clock=lambda: Counted.time)
+
+
 def test_time_is_a_bound_and_what_is_finished_counts(counted):
-    start = time.perf_counter()
-    found = measure_anchors_within(slow(0.002), 10**6, 0.5, 1000)
-    assert 0.25 < time.perf_counter() - start < 1
-    assert set(found.random_E.tolist()) == {10.0}
-    assert 2 <= len(found.random_E) <= 13  # in half the time
+    found = measured_within(slow(1), 250)
+    assert Counted.time == 250
+    # Random ones begin at 0 to 120 of 125 seconds; constant ones from 130 on, twelve of which are over at 250.
+    assert found.random_E.tolist() == [10.0] * 13
     assert found.mean_length == 10
+    assert Counted.steps == 250
+
+
+def test_an_episode_under_way_at_the_end_does_not_count(counted):
+    found = measured_within(slow(1), 254)
+    assert Counted.time == 254
+    assert (len(found.random_E), found.mean_length) == (13, 10)
 
 
 def test_one_episode_is_something_but_says_nothing_of_the_spread(counted):
-    found = measure_anchors_within(slow(0.01, max_episode_steps=40), 10**6, 0.6, 1000)
+    found = measured_within(slow(1, max_episode_steps=40), 60)
     assert (found.random, len(found.random_E), found.standard_error) == (40.0, 1, float("inf"))
 
 
 def test_an_episode_that_does_not_end_in_time_is_an_error_that_says_so(counted):
-    start = time.perf_counter()
-    with pytest.raises(ConfigError, match=r"^an episode of anchors/Counted-v0 takes more than 0.3 s: .*max_episode_st"):
-        measure_anchors_within(slow(0.0, max_episode_steps=10**9), 1000, 0.3, 100)
-    assert time.perf_counter() - start < 1
+    with pytest.raises(ConfigError, match=r"^an episode of anchors/Counted-v0 takes more than 300 s: .*max_episode_st"):
+        measured_within(slow(1, max_episode_steps=10**9), 300)
+    assert Counted.time == 300
+
+
+def test_without_a_clock_of_ones_own_the_time_is_the_machines(counted):
+    with pytest.raises(ConfigError, match=r"takes more than 0\.1 s"):
+        measure_anchors_within(counted.model_copy(update={"max_episode_steps": 10**9}), 10**6, 0.1, 1)
 
 
 @pytest.mark.parametrize("name", ["Continuous", "Parts"])

@@ -117,13 +117,19 @@ def test_without_a_threshold_the_best_that_was_seen_is_the_reference_and_the_fil
     said = " ".join(text.replace("#", "").split())
     assert "reference: a guess, since no threshold is known: the luckiest episode" in said
     assert guessed_reference(config, None) and not guessed_reference(config, 10.0)
-    assert not guessed_reference(written(tmp_path / "known")[1], None)
 
 
 def test_a_guess_is_rounded_like_the_other_anchors(tmp_path):
     _, config, _ = written(tmp_path, target="lines/Line-v0", target_kwargs=["scale=0.123456789"])
     assert config.score.reference == pytest.approx(1.23456789, abs=0.0005)
     assert config.score.reference == round(config.score.reference, 4)
+
+
+def test_a_threshold_is_for_the_environments_own_time_limit(tmp_path):
+    _, longer, _ = written(tmp_path / "longer", "lines/Known-v0", max_episode_steps=50)
+    assert longer.score.reference == 50 * 2.0 and guessed_reference(longer, None)
+    _, same, _ = written(tmp_path / "same", "lines/Known-v0", max_episode_steps=5)
+    assert same.score.reference == 9.0 and not guessed_reference(same, None)
 
 
 def test_spaces_of_two_forms_get_a_mapping_that_covers_them(tmp_path):
@@ -211,8 +217,6 @@ def test_a_time_limit_is_for_both_whatever_limits_they_have(tmp_path):
     _, config, _ = written(tmp_path, "lines/Endless-v0", "lines/Line-v0", max_episode_steps=3)
     assert (config.source.max_episode_steps, config.target.max_episode_steps) == (3, 3)
     assert config.score.reference == 3 * 2.0  # not the five steps of the environment's own limit
-    _, config, _ = written(tmp_path / "none", "lines/Line-v0", "lines/Line-v0")
-    assert (config.source.max_episode_steps, config.target.max_episode_steps) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from gymnasium import spaces
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sb3_contrib import QRDQN, TQC, TRPO
+from scripted_env import Scripted
 from stable_baselines3 import A2C, DDPG, DQN, PPO, SAC, TD3
 
 from rl_transfer.errors import ConfigError, DivergedError, EnvironmentFailedError, StoreError
@@ -31,6 +32,7 @@ from rl_transfer.learner import LOSS_PATHS, refuse_frozen_paths, refuse_unsuitab
 from rl_transfer.learner.sb3.roles import assign_roles
 from rl_transfer.study import TaskConfig
 from rl_transfer.tasks import inspect_task
+from rl_transfer_envs.wrappers import wrapper_class
 
 ALGORITHMS = sorted(LOSS_PATHS)
 LIBRARY = {cls.__name__.lower(): cls for cls in (PPO, A2C, TRPO, DQN, QRDQN, SAC, TQC, TD3, DDPG)}
@@ -605,6 +607,23 @@ class TestSpaces:
             with pytest.raises(ConfigError, match="counts from 0"):
                 refuse_unsuitable_spaces(tiny(algorithm), plain, shifted)
         refuse_unsuitable_spaces(tiny(algorithm), plain, actions)
+
+    @pytest.mark.parametrize(
+        "shifted",
+        [
+            spaces.Discrete(3, start=1),
+            spaces.MultiDiscrete([3, 2], start=[0, 1]),
+            spaces.Dict({"a": spaces.Discrete(3, start=1), "b": spaces.Box(-1, 1, (2,))}),
+        ],
+        ids=["discrete", "multi", "dict"],
+    )
+    def test_the_wrapper_that_is_advised_helps(self, shifted):
+        with pytest.raises(ConfigError, match="counts from 0") as caught:
+            refuse_unsuitable_spaces(ppo(), shifted, spaces.Discrete(2))
+        advised = wrapper_class(str(caught.value).rpartition("the wrapper ")[2])
+        env = advised(Scripted([shifted.sample()] * 2, observation_space=shifted))
+        refuse_unsuitable_spaces(ppo(), env.observation_space, env.action_space)
+        assert env.reset()[0] in env.observation_space
 
     @pytest.mark.parametrize("algorithm", ["sac", "tqc", "td3", "ddpg"])
     def test_discrete_actions_are_refused_where_the_actor_has_none(self, algorithm):

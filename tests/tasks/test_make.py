@@ -38,7 +38,14 @@ class TestErrors:
             (
                 task(wrappers=[("reverse_actions", {}), ("observation_noise", {"scal": 1.0})]),
                 "wrappers.1",
-                "observation_noise.*scal",
+                "^wrappers.1: observation_noise: it takes no keyword 'scal'; did you mean 'scale'",
+            ),
+            (task(wrappers=[("reverse_actions", {"axis": 1})]), "wrappers.0", "it takes no keyword 'axis'; "),
+            (task(wrappers=[("observation_noise", {})]), "wrappers.0", "missing 1 required .*'scale'"),
+            (
+                task(wrappers=[("gymnasium.wrappers:RescaleAction", {"min_acton": 0})]),
+                "wrappers.0",
+                "no keyword 'min_acton'; did you mean 'min_action'",
             ),
             (task(wrappers=[("observation_noise", {"scale": -1.0})]), "wrappers.0", "scale"),
             (task("probes:Endless-v0"), "max_episode_steps", "no time limit.*set max_episode_steps"),
