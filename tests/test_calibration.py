@@ -34,7 +34,7 @@ from calibration_tables import (
     shape_row,
     stopped,
 )
-from make_pools import POOLS
+from make_pools import FOLDER, POOLS
 
 from rl_transfer.analysis import judge, judge_family
 from rl_transfer.errors import RLTransferError
@@ -43,14 +43,18 @@ from rl_transfer.stats.arrangements import arrangements
 from rl_transfer.study import LooksConfig
 
 CODES = {"positive": 1, "negative": -1, "equivalent": EQUIVALENT, "inconclusive": 0}
-LOOKS = Design.of(LooksConfig()).looks
+LOOKS = Design.of(LooksConfig(looks=(5, 6, 8))).looks
 GATE = [
     *((name, Design.of(5), 4000) for name in POOLS),
-    *((name, Design.of(5, baseline_factor=2, arms=3), 4000) for name in POOLS),
-    ("acrobot_greedy", Design.of(LooksConfig()), 2000),
+    *((name, Design.of(5, baseline_factor=2, arms=3), 2500) for name in POOLS),
+    *((name, Design.of(LooksConfig(looks=(5, 7), alphas=(0.02, 0.03))), 4000) for name in POOLS),
 ]
 
 pool = cache(read_pool)
+pytestmark = pytest.mark.skipif(
+    not all((FOLDER / f"{name}.csv").exists() for name in POOLS),
+    reason="scripts/pools is not complete: python scripts/make_pools.py trains its runs",
+)
 
 
 def shape(name, of="acrobot"):
@@ -96,7 +100,7 @@ def test_with_unequal_spread_and_unequal_numbers_others_fail_where_the_rule_does
 
 
 def test_rare_failures_are_a_known_limit_and_most_are_called_fragile():
-    baseline, arm = pool("cartpole"), shape("10% of runs fail", of="cartpole")
+    baseline, arm = pool("cartpole"), shape("20% of runs fail", of="cartpole")
     drawn = drawn_scores(np.random.default_rng(4), 600, baseline.mean_R, 12, arm, 6)
     alarm_S = this_rule(*drawn, ALPHA) != 0
     assert np.mean(alarm_S) > 0.1
@@ -108,9 +112,9 @@ def test_rare_failures_are_a_known_limit_and_most_are_called_fragile():
 )
 def test_the_screens_are_exact(arm, sizes):
     baseline, population = pool("acrobot"), shape(arm)
-    baseline_SN, arm_SM = drawn_scores(np.random.default_rng(5), 150, baseline.mean_R, sizes[1], population, sizes[0])
+    baseline_SN, arm_SM = drawn_scores(np.random.default_rng(5), 40, baseline.mean_R, sizes[1], population, sizes[0])
     # Rounded, so that some runs tie and a failure may leave the arm without spread; moved, so that all verdicts occur.
-    arm_SM = np.round(arm_SM, 2) + np.linspace(0.0, 0.6, 150)[:, None]
+    arm_SM = np.round(arm_SM, 2) + np.linspace(0.0, 0.6, 40)[:, None]
     judged = [
         judge(group_N, arm_M, worst=baseline.worst)
         for group_N, arm_M in zip(np.round(baseline_SN, 2), arm_SM, strict=True)
@@ -126,7 +130,7 @@ def test_the_screens_are_exact(arm, sizes):
 
 def test_equivalence_is_screened_exactly():
     generator = np.random.default_rng(6)
-    baseline_SN, arm_SM = generator.normal(0.5, 0.08, (80, 8)), generator.normal(0.5, 0.08, (80, 8))
+    baseline_SN, arm_SM = generator.normal(0.5, 0.08, (40, 8)), generator.normal(0.5, 0.08, (40, 8))
     arm_SM[:5], baseline_SN[:3] = 0.5, 0.5  # no spread on a side, or on both
     arm_SM[0] = 0.55
     code_S = verdicts(baseline_SN, arm_SM, ALPHA)
@@ -145,15 +149,15 @@ def test_the_vectorised_welch_interval_is_that_of_the_package():
 
 def test_a_family_alarms_where_any_of_its_arms_is_judged_to_differ():
     design = Design.of(6, baseline_factor=2, arms=3)
-    study = Study.drawn(np.random.default_rng(9), 60, pool("acrobot").mean_R, design)
+    study = Study.drawn(np.random.default_rng(9), 20, pool("acrobot").mean_R, design)
     arm_KSN = study.arm_KSN + np.array([0.0, 0.2, -0.2])[:, None, None]
     moved = Study(study.baseline_SB, arm_KSN, study.placebo_KSN)
     alarm_S = family_alarms(moved.families()["total"], design, "total", this_rule)
-    for split in range(60):
+    for split in range(20):
         arms = {str(k): moved.arm_KSN[k, split] for k in range(3)}
         judged = judge_family(moved.baseline_SB[split], arms).values()
         assert alarm_S[split] == any(one.verdict in ("positive", "negative") for one in judged)
-    assert 0 < alarm_S.sum() < 60
+    assert 0 < alarm_S.sum() < 20
 
 
 def test_an_alarm_at_any_look_counts_and_knowledge_has_as_many_placebos_as_arms():
@@ -173,6 +177,13 @@ def test_an_alarm_at_any_look_counts_and_knowledge_has_as_many_placebos_as_arms(
     assert [shapes[0][1] for shapes in seen] == [6, 12, 20]
 
 
+def test_where_every_split_has_raised_its_alarm_nothing_is_left_to_ask():
+    design = Design.of(LooksConfig())
+    study = Study.drawn(np.random.default_rng(0), 5, pool("cartpole").mean_R, design)
+    moved = [(study.baseline_SB, study.arm_KSN[0] + 9.0)]
+    assert family_alarms(moved, design, "total", this_rule).all()
+
+
 def stopped_by_judge(baseline_N, arm_N, placebo_N):
     """What a study does: each comparison keeps the look that decided it, the arm stops when both are decided."""
     total = knowledge = "inconclusive"
@@ -189,13 +200,13 @@ def stopped_by_judge(baseline_N, arm_N, placebo_N):
 
 def test_looks_stop_where_a_study_would():
     generator = np.random.default_rng(10)
-    shift_S1 = np.repeat([0.0, 0.1, 0.5], 4)[:, None]
-    groups = [generator.normal(0.5, 0.12, (12, 20)) for _ in range(3)]
+    shift_S1 = np.repeat([0.0, 0.1, 0.5], 10)[:, None]
+    groups = [generator.normal(0.5, 0.06, (30, 8)) for _ in range(3)]
     groups[1] += shift_S1
     code_S, seeds_S = stopped(*groups, LOOKS)
     expected = [stopped_by_judge(*sides) for sides in zip(*groups, strict=True)]
     assert list(zip(code_S.tolist(), seeds_S.tolist(), strict=True)) == expected
-    assert {6, 20} <= set(seeds_S.tolist()) and {EQUIVALENT, 1} <= set(code_S.tolist())
+    assert {5, 6, 8} == set(seeds_S.tolist()) and {EQUIVALENT, 1} <= set(code_S.tolist())
 
 
 def test_groups_of_a_split_are_disjoint_and_drawn_evenly():
@@ -244,33 +255,36 @@ def test_known_effects_are_what_they_say():
     assert 0.0 < arms["a jumpstart that is lost"] <= 0.2
 
 
-def test_other_rules_agree_with_their_sources():
+OTHERS = {
+    student: lambda a, b: scipy.stats.ttest_ind(b, a).pvalue <= 0.05,
+    mann_whitney: lambda a, b: scipy.stats.mannwhitneyu(b, a).pvalue <= 0.05,
+    ratio_rule: lambda a, b: not 0.9 <= b.mean() / a.mean() <= 1 / 0.9,
+    intervals_apart: lambda a, b: _t_interval(b)[0] > _t_interval(a)[1] or _t_interval(a)[0] > _t_interval(b)[1],
+    iqm_bootstrap: lambda a, b: _bootstrap_excludes_0(a, b, lambda group: interquartile_mean([group])),
+    mean_bootstrap: lambda a, b: _bootstrap_excludes_0(a, b, np.mean),
+}
+
+
+@pytest.mark.parametrize("rule", OTHERS)
+def test_other_rules_agree_with_their_sources(rule):
     generator = np.random.default_rng(14)
     baseline_SN, arm_SM = generator.normal(1.0, 0.2, (30, 9)), generator.normal(1.2, 0.3, (30, 6))
-    expected = {
-        student: lambda a, b: scipy.stats.ttest_ind(b, a).pvalue <= 0.05,
-        mann_whitney: lambda a, b: scipy.stats.mannwhitneyu(b, a).pvalue <= 0.05,
-        ratio_rule: lambda a, b: not 0.9 <= b.mean() / a.mean() <= 1 / 0.9,
-        intervals_apart: lambda a, b: _t_interval(b)[0] > _t_interval(a)[1] or _t_interval(a)[0] > _t_interval(b)[1],
-        iqm_bootstrap: _bootstrap_of_iqm_excludes_0,
-    }
-    for rule, differs in expected.items():
-        found = rule(baseline_SN, arm_SM, 0.05)
-        assert (found != 0).tolist() == [bool(differs(*sides)) for sides in zip(baseline_SN, arm_SM, strict=True)]
-        assert 0 < np.count_nonzero(found) < 30
-        assert (found[found != 0] == np.sign(arm_SM.mean(axis=1) - baseline_SN.mean(axis=1))[found != 0]).all()
+    found = rule(baseline_SN, arm_SM, 0.05)
+    expected = np.array([OTHERS[rule](*sides) for sides in zip(baseline_SN, arm_SM, strict=True)])
+    # Other resamples may decide a close call in another way.
+    assert np.count_nonzero((found != 0) != expected) <= (2 if rule in (iqm_bootstrap, mean_bootstrap) else 0)
+    assert 0 < np.count_nonzero(found) < 30
+    assert (found[found != 0] == np.sign(arm_SM.mean(axis=1) - baseline_SN.mean(axis=1))[found != 0]).all()
 
 
 def _t_interval(values):
     return scipy.stats.t.interval(0.95, len(values) - 1, values.mean(), scipy.stats.sem(values))
 
 
-def _bootstrap_of_iqm_excludes_0(baseline, arm):
+def _bootstrap_excludes_0(baseline, arm, statistic):
     generator = np.random.default_rng(15)
-    iqms = [
-        [interquartile_mean([generator.choice(group, len(group))]) for _ in range(2000)] for group in (baseline, arm)
-    ]
-    low, high = np.quantile(np.subtract(iqms[1], iqms[0]), [0.025, 0.975])
+    drawn = [[statistic(generator.choice(group, len(group))) for _ in range(1000)] for group in (baseline, arm)]
+    low, high = np.quantile(np.subtract(drawn[1], drawn[0]), [0.025, 0.975])
     return low > 0 or high < 0
 
 

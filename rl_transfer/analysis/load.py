@@ -12,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 
 from rl_transfer.analysis.curve_file import mean_return, read_curve
 from rl_transfer.analysis.manifest import SOURCES, Manifest, PairEntry, RunEntry, read_manifest
+from rl_transfer.analysis.scores import scores_of
 from rl_transfer.errors import RLTransferError
-from rl_transfer.stats import to_score
 from rl_transfer.store import Store, read_json
 
 Floats = NDArray[np.float64]
@@ -94,14 +94,12 @@ class PairData:
         return tuple(run for run in self.runs if run.arm == arm)
 
     def first_seeds(self, arm: str, most: int | None) -> "PairData":
-        """The same with only the first seeds of an arm, finished or missing; all of them where ``most`` is None."""
-        seeds = sorted(entry.seed for entry in self.entry.runs if entry.arm == arm)
-        later = set() if most is None else set(seeds[most:])
+        """The same with only the first seeds of a target arm, finished or missing; all where ``most`` is None."""
+        wanted = {entry.path for entry in self.entry.first_runs(arm, most)}
         return replace(
             self,
-            runs=tuple(run for run in self.runs if run.arm != arm or run.seed not in later),
-            sources=tuple(run for run in self.sources if run.arm != arm or run.seed not in later),
-            missing=tuple(entry for entry in self.missing if entry.arm != arm or entry.seed not in later),
+            runs=tuple(run for run in self.runs if run.arm != arm or run.path in wanted),
+            missing=tuple(entry for entry in self.missing if entry.arm != arm or entry.path in wanted),
         )
 
     def shares_one_source(self, arm: str) -> bool:
@@ -247,7 +245,10 @@ def _target_curve(folder: Path, status: _Status, pair: PairEntry) -> dict[str, A
         raise RLTransferError(f"{path}: step {step} needs {pair.episodes} episodes with finite returns")
     anchors = pair.score
     return_T = np.array(kept + [anchors.worst] * (len(pair.grid) - len(kept)), dtype=np.float64)
-    score_T, floored_T = to_score(return_T, anchors.random, anchors.reference, anchors.worst)
+    try:
+        score_T, floored_T = scores_of(return_T, anchors)
+    except ValueError as error:
+        raise RLTransferError(f"{path}: {error}") from error
     step_T = np.array(pair.grid, dtype=np.int64)
     return {"step_T": step_T, "return_T": return_T, "score_T": score_T, "floored_T": floored_T}
 

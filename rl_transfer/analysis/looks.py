@@ -1,11 +1,11 @@
 """Which planned runs a study's looks did not need."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 from rl_transfer.analysis.comparisons import Comparison, is_decided, runs_at_look
 from rl_transfer.analysis.load import PairData, StudyData
-from rl_transfer.analysis.manifest import BASELINE, SOURCES, Manifest
+from rl_transfer.analysis.manifest import BASELINE, Manifest, PairEntry, controls
 
 
 def without_unneeded(study: StudyData, comparisons: Iterable[Comparison]) -> StudyData:
@@ -20,6 +20,8 @@ def without_unneeded(study: StudyData, comparisons: Iterable[Comparison]) -> Stu
     Returns:
         The same with the runs that the looks wanted; the others are counted in `PairData.unneeded`.
     """
+    if len(study.manifest.looks) == 1:
+        return study
     by_pair: dict[str, dict[str, list[Comparison]]] = {}
     for comparison in comparisons:
         by_pair.setdefault(comparison.pair, {}).setdefault(comparison.transfer_arm, []).append(comparison)
@@ -27,19 +29,22 @@ def without_unneeded(study: StudyData, comparisons: Iterable[Comparison]) -> Stu
 
 
 def _pair(manifest: Manifest, pair: PairData, arms: dict[str, list[Comparison]]) -> PairData:
-    kept = pair
-    for name, look in _looks(manifest, arms):
-        kept = kept.first_seeds(name, runs_at_look(manifest, name, look))
-    planned, wanted = (len(one.runs) + len(one.sources) + len(one.missing) for one in (pair, kept))
-    return replace(kept, unneeded=planned - wanted)
+    wanted = _wanted_folders(manifest, pair.entry, arms)
+    return replace(
+        pair,
+        runs=tuple(run for run in pair.runs if run.path in wanted),
+        sources=tuple(run for run in pair.sources if run.path in wanted),
+        missing=tuple(entry for entry in pair.missing if entry.path in wanted),
+        unneeded=len({entry.path for entry in pair.entry.runs} - wanted),
+    )
 
 
-def _looks(manifest: Manifest, arms: dict[str, list[Comparison]]) -> Iterator[tuple[str, int]]:
-    """The last look that each arm, control, source and scratch was wanted for."""
+def _wanted_folders(manifest: Manifest, entry: PairEntry, arms: dict[str, list[Comparison]]) -> set[str]:
+    """Folders of the runs that the looks wanted, and of the sources that these start from."""
     last = {arm: _last_look(manifest, comparisons) for arm, comparisons in arms.items()}
-    for arm, look in last.items():
-        yield from ((f"{arm}{control}", look) for control in ("", ".placebo", ".sham"))
-    yield from ((shared, max(last.values())) for shared in (BASELINE, *SOURCES))
+    looks = {name: look for arm, look in last.items() for name in controls(arm)} | {BASELINE: max(last.values())}
+    wanted = [run for name, look in looks.items() for run in entry.first_runs(name, runs_at_look(manifest, name, look))]
+    return {run.path for run in wanted} | {run.source_path for run in wanted if run.source_path is not None}
 
 
 def _last_look(manifest: Manifest, comparisons: list[Comparison]) -> int:

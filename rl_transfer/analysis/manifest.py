@@ -14,6 +14,11 @@ BASELINE = "scratch"
 SOURCES = ("source", "source.sham")
 
 
+def controls(arm: str) -> tuple[str, str, str]:
+    """The names of a transfer arm, its placebo and its sham, of which it need not have all."""
+    return arm, f"{arm}.placebo", f"{arm}.sham"
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -98,6 +103,10 @@ class PairEntry(_Frozen):
         transfer_arm = arm.removesuffix(".placebo").removesuffix(".sham")
         return self.learner | (self.scratch.learner if arm == self.baseline else self.arms[transfer_arm].learner)
 
+    def first_runs(self, arm: str, most: int | None) -> tuple[RunEntry, ...]:
+        """An arm's planned runs with the first seeds; all of them where ``most`` is None."""
+        return tuple(sorted((run for run in self.runs if run.arm == arm), key=lambda run: run.seed)[:most])
+
     @model_validator(mode="after")
     def _grid_spans_the_budget(self) -> Self:
         rising = all(step < later for step, later in zip(self.grid, self.grid[1:], strict=False))
@@ -131,8 +140,8 @@ class Manifest(_Frozen):
     """One study as it was planned; runs that are missing on disk, or that no look needed, are still listed here.
 
     Attributes:
-        judged_before: Other studies that had been judged on some of an arm's runs before this one added seeds, and on
-            how many.
+        judged_before: Other studies that had been judged on runs of the arms, with other seeds, arms or settings, and
+            on how many.
         curves: Set where no study was carried out, but finished curves were read from elsewhere.
     """
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,13 +80,19 @@ def _pairs_table(found: Sequence["PairForecast"]) -> "Table":
     table = Table(title="Which differences they would find", title_justify="left")
     table.add_column("pair", overflow="fold")
     table.add_column("spread", justify="right")
-    looks = [look for look in found[0].looks if look.reach.family == "total"]
-    for look in looks:
-        table.add_column(f"{look.reach.arm} seeds" if len(looks) > 1 else "finds, equivalent", justify="right")
+    numbers = {look.reach.look: look.reach.arm for look in found[0].looks}
+    for seeds in numbers.values():
+        table.add_column(f"{seeds} seeds" if len(numbers) > 1 else "finds, equivalent", justify="right")
     for pair in found:
         spread = f"{pair.spread.value:.2f}{'' if pair.spread.runs else '?'}"
-        table.add_row(pair.pair, spread, *(_found(look) for look in pair.looks if look.reach.family == "total"))
+        table.add_row(pair.pair, spread, *(_found(_hardest(pair, number)) for number in numbers))
     return table
+
+
+def _hardest(pair: "PairForecast", number: int) -> "LookForecast":
+    """Of the effects that are judged at a look the one that is hardest to find."""
+    looks = [look for look in pair.looks if look.reach.look == number]
+    return max(looks, key=lambda look: inf if look.detectable is None else look.detectable)
 
 
 def _found(look: "LookForecast") -> str:
@@ -98,9 +105,9 @@ def _meaning(found: Sequence["PairForecast"]) -> str:
     return (
         "spread: standard deviation of the mean score over seeds from scratch, taken for arms too"
         + (f"; of {min(known)} or more stored runs" if known else "")
-        + (", ? where the store has no three such runs: assumed" if assumed else "")
-        + ". Then the true total effect that is found with a probability of 80 %, in score; and how probably an arm "
-        "that does not differ is called equivalent."
+        + (", ? where the store has no three such runs that differ: assumed" if assumed else "")
+        + ". Then the true effect, total or knowledge, whichever is harder to find, that is found with a probability "
+        "of 80 %, in score; and how probably an arm that does not differ is called equivalent."
     )
 
 

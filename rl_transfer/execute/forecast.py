@@ -9,7 +9,7 @@ import numpy as np
 from rl_transfer.analysis import PairEntry, load_pair
 from rl_transfer.errors import StoreError
 from rl_transfer.execute.estimate import minutes_left, steps_per_second
-from rl_transfer.execute.looks import wanted_at
+from rl_transfer.execute.looks import wanted_runs
 from rl_transfer.execute.manifest import pair_settings
 from rl_transfer.execute.plan import Plan, PlannedRun
 from rl_transfer.execute.reach import Reach, reaches
@@ -100,7 +100,7 @@ def costs(plan: Plan, store: Store, workers: int) -> list[Cost]:
     speeds = steps_per_second(store, folders.values())
     found = []
     for number, look in enumerate(config.looks, start=1):
-        runs = {run.key: run for run in plan.runs if wanted_at(run, look, config.first_seed)}
+        runs = {run.key: run for run in wanted_runs(plan, look)}
         todo = [run for key, run in runs.items() if not _finished(store, folders, key)]
         found.append(Cost(number, len(runs), len(runs) - len(todo), minutes_left(todo, speeds, workers)))
     return found

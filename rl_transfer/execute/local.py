@@ -8,7 +8,7 @@ from typing import Protocol
 
 from filelock import FileLock
 
-from rl_transfer.errors import ConfigError
+from rl_transfer.errors import ConfigError, RLTransferError
 from rl_transfer.execute.plan import Plan, PlannedRun
 from rl_transfer.execute.workers import Workers
 from rl_transfer.store import Store, write_spec
@@ -99,6 +99,7 @@ class _Execution:
 
     def carry_out(self, count: int) -> list[Failure]:
         """Run everything, then list the failures."""
+        self._refuse_unknown_sources()
         waiting = [run for run in self._runs if run.key not in self._outcomes]
         stored = [run for run in self._runs if run.key in self._outcomes]
         self._observer.begin(
@@ -113,6 +114,15 @@ class _Execution:
             with Workers(self._store.root) as workers:
                 self._run_all(workers, waiting, count)
         return [failure for run in self._runs if (failure := self._failure(run)) is not None]
+
+    def _refuse_unknown_sources(self) -> None:
+        """A run whose source is neither stored nor to be trained would wait for ever."""
+        known = {run.key for run in self._runs}
+        for run in self._runs:
+            if run.spec.source is not None and run.spec.source.key not in known:
+                raise RLTransferError(
+                    f"{run.name}: its source {run.spec.source.key} is not among the runs to carry out"
+                )
 
     def _run_all(self, workers: Workers, waiting: list[PlannedRun], count: int) -> None:
         """Work through the waiting runs, until none is left or the worker processes are gone."""

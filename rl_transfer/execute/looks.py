@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rl_transfer.analysis import compare, load_study
-from rl_transfer.analysis.manifest import BASELINE, SOURCES
+from rl_transfer.analysis.manifest import BASELINE, controls
 from rl_transfer.execute.local import Failure, Observer, execute
 from rl_transfer.execute.plan import Plan, PlannedRun
 from rl_transfer.store import Store
@@ -34,32 +34,45 @@ def execute_looks(
     config, failures = plan.study.config, dict[str, Failure]()
     undecided = _Arms((pair.name, arm) for pair in plan.study.pairs for arm in config.arms)
     for number, look in enumerate(config.looks, start=1):
-        runs = tuple(
-            run for run in plan.runs if wanted_at(run, look, config.first_seed) and _of_open_arm(run, undecided)
-        )
+        runs = wanted_runs(plan, look, undecided)
         stage = f"look {number} of {len(config.looks)}" if len(config.looks) > 1 else ""
         some = replace(plan, runs=runs)
         ended = execute(some, store, folders, workers=workers, observer=observer, stage=stage)
         failures |= {failure.run: failure for failure in ended}
         if number < len(config.looks):
-            undecided = _for_look(number + 1, plan.study.name, store)
+            undecided = _open_after(number, plan.study.name, store)
         if not undecided:
             break
     return list(failures.values())
 
 
-def wanted_at(run: PlannedRun, look: Look, first_seed: int) -> bool:
-    """Whether a run is among the seeds of a look."""
-    return run.seed - first_seed < (look.baseline_seeds if run.arm == BASELINE else look.seeds)
+def wanted_runs(plan: Plan, look: Look, undecided: Iterable[tuple[str, str]] | None = None) -> tuple[PlannedRun, ...]:
+    """The runs that a look needs: those of arms, their controls, baselines, and the sources that these start from.
+
+    Args:
+        plan: The runs of all looks.
+        look: The look.
+        undecided: The arms that it is about, by pair; all of them by default.
+    """
+    open_arms = None if undecided is None else set(undecided)
+    targets = [run for run in plan.runs if run.spec.role == "target" and _is_wanted(plan, run, look, open_arms)]
+    needed = {run.key for run in targets} | {run.spec.source.key for run in targets if run.spec.source is not None}
+    pairs = {run.pair for run in targets}
+    return tuple(run for run in plan.runs if run.key in needed and run.pair in pairs)
 
 
-def _of_open_arm(run: PlannedRun, undecided: Iterable[tuple[str, str]]) -> bool:
-    """Whether a run is of an arm that is not decided, or what such an arm starts from or is compared with."""
-    arms = [arm for pair, arm in undecided if pair == run.pair]
-    return bool(arms) and (run.arm in (BASELINE, *SOURCES) or run.arm.partition(".")[0] in arms)
+def _is_wanted(plan: Plan, run: PlannedRun, look: Look, open_arms: set[tuple[str, str]] | None) -> bool:
+    if run.seed - plan.study.config.first_seed >= (look.baseline_seeds if run.arm == BASELINE else look.seeds):
+        return False
+    if open_arms is None:
+        return True
+    return any(pair == run.pair and run.arm in (BASELINE, *controls(arm)) for pair, arm in open_arms)
 
 
-def _for_look(number: int, study: str, store: Store) -> _Arms:
-    """The arms that need a look, by pair: the one before it was complete and decided too little."""
+def _open_after(number: int, study: str, store: Store) -> _Arms:
+    """The arms that a look left open, by pair. One with missing runs goes no further.
+
+    Later looks may be stored already: a comparison is then beyond the next look.
+    """
     comparisons = compare(load_study(store.root, study))
-    return _Arms((one.pair, one.transfer_arm) for one in comparisons if one.look == number)
+    return _Arms((one.pair, one.transfer_arm) for one in comparisons if one.look > number)

@@ -8,6 +8,7 @@ from typing import Any
 
 from rl_transfer.errors import StoreError
 from rl_transfer.execute.plan import Plan, PlannedRun
+from rl_transfer.execute.second_look import verdict_settings
 from rl_transfer.store import Store, read_json, write_json
 from rl_transfer.study import LoadedPair, Rung
 
@@ -23,7 +24,7 @@ def refuse_other_study(plan: Plan, store: Store) -> None:
     path = store.study(plan.study.name) / "study.json"
     if not path.with_name("verdicts.json").exists():
         return
-    there, here = read_json(path), _identity(plan)
+    there, here = read_json(path), verdict_settings(plan.study.config)
     runs = {
         (pair, run["arm"], run["seed"], run["key"]) for pair in there["pairs"] for run in there["pairs"][pair]["runs"]
     }
@@ -36,16 +37,6 @@ def refuse_other_study(plan: Plan, store: Store) -> None:
             "its own with --name, or another --store; nothing was changed. (Seeds added to a finished study are a "
             "second look at it, which its error level does not cover: first_seed gives fresh ones.)"
         )
-
-
-def _identity(plan: Plan) -> dict[str, Any]:
-    """What a study's verdicts depend on besides its runs."""
-    config = plan.study.config
-    return {
-        "alpha": config.alpha,
-        "margin": config.margin,
-        "looks": [look.model_dump(mode="json") for look in config.looks],
-    }
 
 
 def write_manifest(plan: Plan, store: Store, folders: Mapping[str, Path], command: list[str]) -> Path:
@@ -68,7 +59,7 @@ def write_manifest(plan: Plan, store: Store, folders: Mapping[str, Path], comman
             "format": FORMAT,
             "name": plan.study.name,
             "description": config.description,
-            **_identity(plan),
+            **verdict_settings(config),
             "command": shlex.join(command),
             "judged_before": plan.judged_before,
             "versions": next(run for run in plan.runs if run.arm == "scratch").spec.versions,

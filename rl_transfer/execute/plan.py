@@ -15,7 +15,7 @@ from rl_transfer.execute.check import (
     target_learners,
 )
 from rl_transfer.execute.identity import code_digest, library_versions
-from rl_transfer.execute.second_look import arm_keys, judged_before, second_looks
+from rl_transfer.execute.second_look import judged_arms, judged_before, second_looks, verdict_settings
 from rl_transfer.execute.sources import StoredSource, find_source
 from rl_transfer.run.rehearsal import rehearse
 from rl_transfer.store import Store, run_key
@@ -56,7 +56,7 @@ class Plan:
 
     Attributes:
         notes: What is allowed but worth knowing, for people.
-        judged_before: Other studies that have been judged on some of an arm's runs, and on how many.
+        judged_before: Other studies that have been judged on runs of the arms on other terms, and on how many.
     """
 
     study: LoadedStudy
@@ -81,7 +81,8 @@ def plan_study(study: LoadedStudy, store: Store) -> Plan:
     """
     notes = check_study(study)
     plan = plan_runs(study, store)
-    judged = judged_before(study.name, arm_keys((run.pair, run.arm, run.key) for run in plan.runs), store)
+    arms = judged_arms(((run.pair, run.arm, run.key) for run in plan.runs), verdict_settings(study.config))
+    judged = judged_before(study.name, arms, store)
     return replace(plan, notes=(*notes, *plan.notes, *second_looks(judged)), judged_before=judged)
 
 

@@ -93,7 +93,10 @@ class ShiftTest:
         if reach == 0.0:
             return Interval(self.difference, self.difference)
         ends = [self._permutation.last_kept(level, side * self._sign * reach) * self._sign for side in (-1.0, 1.0)]
-        return Interval(self.difference + ends[0] * self._scale, self.difference + ends[1] * self._scale)
+        low, high = (self.difference + end * self._scale for end in ends)
+        if self.p_value() > level:  # with ties an end may be 0 itself, and rounding put it on the other side
+            low, high = min(low, 0.0), max(high, 0.0)
+        return Interval(low, high)
 
     def welch_interval(self, level: float) -> Interval:
         """Welch's own confidence interval, without the permutation test.

@@ -2,16 +2,18 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from tiny_study import carry_out, write_study
+from tiny_study import Recorder, carry_out, write_study
 
 from rl_transfer.api import plan
 from rl_transfer.cli import main
-from rl_transfer.errors import ConfigError
-from rl_transfer.execute import costs, forecast
+from rl_transfer.errors import ConfigError, RLTransferError
+from rl_transfer.execute import assign_folders, costs, execute, forecast
 from rl_transfer.execute.forecast import ASSUMED_SPREAD
+from rl_transfer.execute.looks import wanted_runs
 from rl_transfer.stats import detectable_difference, mean_score
 from rl_transfer.store import Store
 
@@ -22,6 +24,7 @@ BOLD = {
     "seeds": {"looks": [2, 3], "alphas": [0.9, 0.05]},
     "alpha": 0.95,
 }
+ARMS = ["fine_tune", "fine_tune.placebo", "scratch", "source"]
 SHY = BOLD | {"seeds": {"looks": [2, 3], "alphas": [1e-6, 0.9]}, "alpha": 0.900001}
 
 
@@ -73,11 +76,36 @@ def test_seeds_added_to_judged_runs_are_called_a_second_look(looked):
     assert bold.results.data.manifest.judged_before == {}
     assert shy.results.data.manifest.judged_before == {"tiny": 4}
     assert any(note.startswith("tiny has been judged on 4 of these runs") for note in shy.notes)
-    assert "Study tiny was judged on 4 runs of this one before seeds were added" in shy.report.read_text()
+    assert "Study tiny had been judged on 4 runs of this one" in shy.report.read_text()
     again, _ = carry_out(folder, **BOLD)
     assert again.results.data.manifest.judged_before == {}
+    tiny = write_study(folder, **BOLD)
+    assert plan(tiny, name="again", store=folder / "runs").judged_before == {"shy": 6}, "tiny itself is the same"
+    for other in ("margin=0.2", "baseline_seeds=[4,6]", "arms.heads={methods: [{fine_tune: {roles: [policy_head]}}]}"):
+        assert "tiny" in plan(tiny, [other], name="again", store=folder / "runs").judged_before
     fresh = plan(write_study(folder, **SHY), ["first_seed=50"], name="fresh", store=folder / "runs")
     assert fresh.judged_before == {}
+
+
+def test_a_source_is_wanted_whatever_its_own_seed(tmp_path):
+    planned = plan(write_study(tmp_path, **SHY), store=tmp_path / "runs")
+    moved = tuple(replace(run, seed=99) if run.arm == "source" else run for run in planned.runs)
+    wanted = wanted_runs(replace(planned, runs=moved), planned.study.config.looks[0])
+    assert sorted((run.arm, run.seed) for run in wanted if run.arm != "source") == [
+        (arm, seed) for arm in sorted(ARMS[:-1]) for seed in (0, 1)
+    ]
+    assert {run.key for run in wanted if run.arm == "source"} == {
+        run.key for run in planned.runs if run.arm == "source" and run.seed < 2
+    }
+
+
+def test_a_run_whose_source_nobody_trains_is_refused(tmp_path):
+    planned = plan(write_study(tmp_path), store=tmp_path / "runs")
+    store = Store(tmp_path / "runs")
+    store.open()
+    some = replace(planned, runs=tuple(run for run in planned.runs if run.arm != "source"))
+    with pytest.raises(RLTransferError, match=r"its source .* is not among the runs to carry out"):
+        execute(some, store, assign_folders(planned, store), workers=1, observer=Recorder())
 
 
 @pytest.mark.xdist_group("looks")
@@ -110,6 +138,15 @@ def test_without_stored_runs_a_spread_is_assumed_and_said(looked, tmp_path, caps
     printed = " ".join(capsys.readouterr().out.split())
     assert "0.15?" in printed
     assert "to look 2: 12 runs, 0 stored, no time estimate" in printed
+
+
+@pytest.mark.xdist_group("looks")
+def test_a_study_goes_on_though_later_looks_are_stored_already(looked, tmp_path):
+    folder, *_ = looked
+    later = BOLD | {"seeds": {"looks": [2, 3, 4], "alphas": [1e-6, 1e-6, 0.9]}, "alpha": 0.900002}
+    outcome, recorder = carry_out(tmp_path, store=folder / "runs", name="later", **later)
+    assert sorted(recorder.started) == sorted(f"mine/{arm}/seed3" for arm in ARMS)
+    assert {(one.look, one.n) for one in outcome.results.comparisons} == {(3, 4)}
 
 
 def test_looks_that_decide_nothing_are_listed_and_a_plan_of_only_such_is_refused(tmp_path):

@@ -36,7 +36,7 @@ def test_a_study_leaves_verdicts_curves_report_and_events(tiny):
         assert all((folder / "runs" / run / "status.json").is_file() for run in verdict["runs"])
     with (results / "curves.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["pair", "arm", "seed", "step", "return", "score", "source"]
+    assert list(rows[0]) == ["pair", "arm", "seed", "step", "return", "score", "source", "run"]
     assert {row["arm"] for row in rows} == {"source", "scratch", "fine_tune", "fine_tune.placebo"}
     assert len(rows) == 4 * 2 * 3
     assert outcome.report.is_file()

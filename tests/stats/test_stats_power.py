@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from rl_transfer.analysis import judge
 from rl_transfer.stats import ShiftTest, detectable_difference, detection_power, equivalence_power
 
 
@@ -16,26 +17,26 @@ def test_cohens_table(effect, n, power):
     assert detectable_difference(1.0, n_baseline=n, n_arm=n, level=0.05) == pytest.approx(effect, abs=0.015)
 
 
-def test_what_is_detectable_is_found_that_often_in_simulated_studies():
-    rng = np.random.default_rng(0)
-    spread, sizes = 0.12, {"n_baseline": 12, "n_arm": 6}
-    difference = detectable_difference(spread, **sizes, level=0.05)
-    found = 0
-    for _ in range(400):
-        test = ShiftTest(rng.normal(0, spread, 12), rng.normal(difference, spread, 6))
-        found += test.welch_interval(0.05).low > 0
-    assert found / 400 == pytest.approx(0.80, abs=0.06)
+@pytest.mark.parametrize(("n_baseline", "n_arm", "level"), [(4, 4, 0.05), (6, 6, 0.0025), (12, 6, 0.05), (8, 8, 0.025)])
+def test_what_is_detectable_is_found_that_often_by_the_rule(n_baseline, n_arm, level):
+    rng = np.random.default_rng(7)
+    spread, sizes = 0.12, {"n_baseline": n_baseline, "n_arm": n_arm, "level": level}
+    difference = detectable_difference(spread, **sizes)
+    tests = [ShiftTest(rng.normal(0, spread, n_baseline), rng.normal(difference, spread, n_arm)) for _ in range(300)]
+    found = [test.difference > 0 and test.p_value() <= level for test in tests]
+    assert np.mean(found) == pytest.approx(0.80, abs=0.07)
+    assert detection_power(difference, spread, **sizes) == pytest.approx(0.80, abs=0.01)
 
 
-def test_equivalence_is_found_that_often_in_simulated_studies():
+@pytest.mark.parametrize(("n", "level", "margin"), [(5, 0.05, 0.2), (6, 0.01, 0.3)])
+def test_equivalence_is_found_that_often_by_the_rule(n, level, margin):
     rng = np.random.default_rng(1)
-    expected = equivalence_power(0.10, 0.10, n_baseline=20, n_arm=20, level=0.05)
-    inside = 0
-    for _ in range(2000):
-        low, high = ShiftTest(rng.normal(0, 0.1, 20), rng.normal(0, 0.1, 20)).welch_interval(0.05)
-        inside += low > -0.10 and high < 0.10
-    assert inside / 2000 == pytest.approx(expected, abs=0.05)
-    assert 0.5 < expected < 0.95
+    expected = equivalence_power(margin, 0.10, n_baseline=n, n_arm=n, level=level)
+    found = [
+        judge(rng.normal(0, 0.1, n), rng.normal(0, 0.1, n), alpha=level, margin=margin).verdict for _ in range(300)
+    ]
+    assert found.count("equivalent") / 300 == pytest.approx(expected, abs=0.08)
+    assert 0.3 < expected < 0.95
 
 
 def test_too_few_seeds_find_nothing_however_large():

@@ -152,6 +152,19 @@ def test_interval_is_the_hull_over_a_fine_grid(baseline, arm, level):
         assert max(test.p_value(end + inwards * hair * width) for hair in (0.0, 1e-9, 1e-7)) > level * (1 - 1e-6)
 
 
+@given(
+    st.lists(st.integers(0, 4), min_size=4, max_size=6),
+    st.lists(st.integers(0, 4), min_size=4, max_size=6),
+    st.sampled_from([0.05, 0.1, 0.2]),
+)
+@example([2, 3, 2, 2, 3], [3, 3, 3, 3, 4], 0.05)
+@settings(deadline=None)
+def test_with_ties_too_what_is_not_rejected_lies_in_the_interval(baseline, arm, level):
+    test = ShiftTest(baseline, arm)
+    low, high = test.interval(level)
+    assert low <= 0.0 <= high or test.p_value() <= level
+
+
 def test_the_hull_reaches_over_a_gap():
     """The p-value can rise again away from the observed difference, so its first crossing is not the end."""
     test = ShiftTest([0.4, 0.2], [2.2, 0.0, 3.7, 0.0, 0.0, 0.0, 0.0, 0.0])
