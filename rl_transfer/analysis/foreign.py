@@ -6,14 +6,17 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import TextIO
 
-from rl_transfer.errors import ConfigError, nearest
+from rl_transfer.errors import ConfigError
 from rl_transfer.study.yaml_file import shown
 
 REQUIRED = ("arm", "seed", "step", "return")
-OPTIONAL = ("pair", "source", "episode")
+OPTIONAL = ("pair", "source", "run", "episode")
+_LARGEST_STEP = 2**63 - 1
+_SEPARATORS = {";": "semicolons", "\t": "tabs"}
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class ForeignRun:
         arm: Name of the arm.
         seed: Its number within the arm.
         source: Whatever tells one source agent from another; None where nothing is said.
-        path: Name of the run, for reports.
+        run: Whatever tells one run from another across pairs; None where nothing is said.
+        path: Name of the run, for reports; runs of the same name are one run.
         place: Where it stands, for errors: the file, or the folder.
         line: The line of its first row, where there are lines.
         return_by_step: Mean return of each evaluation, steps rising; NaN or infinite after a failure.
@@ -36,6 +40,7 @@ class ForeignRun:
     arm: str
     seed: int
     source: str | None
+    run: str | None
     path: str
     place: Path
     line: int | None
@@ -66,7 +71,7 @@ def read_csv(file: Path) -> ForeignCurves:
 
     Raises:
         ConfigError: If it can't be read or is empty, a column is missing, a value is not what its column needs, an
-            evaluation stands twice, or a run has two sources. Names the line and the column.
+            evaluation stands twice, or a run has two sources or names. Names the line and the column.
     """
     try:
         with _opened(file) as text:
@@ -107,19 +112,23 @@ class _Rows:
         if header is None:
             raise ConfigError(f"is empty: needs the columns {', '.join(REQUIRED)}", file=file)
         self.columns = [cell.strip() for cell in header]
-        for column in REQUIRED:
-            if column not in self.columns:
-                raise self.error(
-                    f"the column is missing; here are {', '.join(self.columns)}{self._meant(column)}", column
-                )
+        if missing := [column for column in REQUIRED if column not in self.columns]:
+            raise self.error(self._not_found(missing))
         for column in (*REQUIRED, *OPTIONAL):
             if self.columns.count(column) > 1:
                 raise self.error("the column stands twice", column)
 
-    def _meant(self, column: str) -> str:
+    def _not_found(self, missing: list[str]) -> str:
+        """What to do about columns that are not there."""
+        for separator, name in _SEPARATORS.items():
+            if len(self.columns) == 1 and separator in self.columns[0]:
+                return f"columns are separated by {name}: separate them by commas, with points in decimal numbers"
         unknown = [name for name in self.columns if name not in (*REQUIRED, *OPTIONAL)]
-        hint, _, found = nearest(column, unknown).partition("? ")
-        return f": {hint.replace('did you mean', 'rename')}?" if found else ""
+        close = {column: get_close_matches(column, unknown, n=1, cutoff=0.5) for column in missing}
+        renamed = [f"{shown(found[0])} to {shown(column)}" for column, found in close.items() if found]
+        hint = f" (perhaps {', '.join(renamed)})" if renamed else ""
+        what = f"{', '.join(missing)}: missing; here are {', '.join(self.columns)}"
+        return f"{what}: rename them in the header{hint}, or add them"
 
     def __iter__(self) -> Iterator[dict[str, str]]:
         for cells in self.reader:
@@ -134,9 +143,9 @@ class _Rows:
 
 @dataclass
 class _Gathered:
-    """What has been read of one run: by step and episode the return and its line."""
+    """What has been read of one run: what its rows all say, and by step and episode the return and its line."""
 
-    source: str | None
+    said: dict[str, str | None]
     line: int
     evaluations: dict[int, dict[str, tuple[float, int]]] = field(default_factory=dict)
 
@@ -146,8 +155,9 @@ class _Gathered:
             pair=pair,
             arm=arm,
             seed=seed,
-            source=self.source,
-            path="/".join(filter(None, (pair, arm, f"seed{seed}"))),
+            source=self.said["source"],
+            run=self.said["run"],
+            path=self.said["run"] or "/".join(filter(None, (pair, arm, f"seed{seed}"))),
             place=file,
             line=self.line,
             return_by_step={step: _mean(self.evaluations[step]) for step in sorted(self.evaluations)},
@@ -179,11 +189,14 @@ def _gather(rows: _Rows, row: dict[str, str], gathered: dict[tuple[str | None, s
     line = rows.reader.line_num
     pair = _name(rows, row, "pair") if "pair" in row else None
     arm, seed, step = _name(rows, row, "arm"), _whole(rows, row, "seed"), _whole(rows, row, "step")
-    source = row.get("source") or None
-    run = gathered.setdefault((pair, arm, seed), _Gathered(source, line))
-    if run.source != source:
-        what = f"{shown(source or '')}, but line {run.line} says {shown(run.source or '')}: one run has one source"
-        raise rows.error(what, "source")
+    if step > _LARGEST_STEP:
+        raise rows.error(f"needs a number of steps up to {_LARGEST_STEP}, not {shown(row['step'])}", "step")
+    said = {"source": row.get("source") or None, "run": _name(rows, row, "run") if row.get("run") else None}
+    run = gathered.setdefault((pair, arm, seed), _Gathered(said, line))
+    for column, text in said.items():
+        if text != (first := run.said[column]):
+            what = f"{shown(text or '')}, but line {run.line} says {shown(first or '')}: all rows of a run say the same"
+            raise rows.error(what, column)
     episodes = run.evaluations.setdefault(step, {})
     episode = row.get("episode", "")
     if episode in episodes:

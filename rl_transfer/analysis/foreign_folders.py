@@ -97,6 +97,7 @@ def _runs(
             arm=arm,
             seed=seed,
             source=None,
+            run=None,
             path=place.relative_to(folder).as_posix(),
             place=place,
             line=None,

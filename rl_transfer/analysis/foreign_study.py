@@ -13,15 +13,18 @@ from rl_transfer.analysis.comparisons import matches
 from rl_transfer.analysis.foreign import ForeignCurves, ForeignRun
 from rl_transfer.analysis.foreign_anchors import Anchors
 from rl_transfer.analysis.foreign_arms import name_placebos, transfer_arms
+from rl_transfer.analysis.foreign_shared import as_one, shared_notes
 from rl_transfer.analysis.load import PairData, RunData, StudyData
 from rl_transfer.analysis.manifest import FORMAT, SOURCES, CurvesEntry, Manifest, PairEntry, RunEntry
+from rl_transfer.analysis.scores import scores_of
 from rl_transfer.analysis.sides import Side
 from rl_transfer.errors import ConfigError
-from rl_transfer.stats import fewest_seeds, smallest_reachable_p, to_score
+from rl_transfer.stats import fewest_seeds, smallest_reachable_p
 from rl_transfer.study import Look, ScoreConfig
 
 _LIBRARIES = ("rl-transfer", "numpy", "scipy")
 _FEW = 5
+_MOST_BASELINE = 2
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def foreign_study(curves: ForeignCurves, settings: JudgeSettings, *, name: str, 
     """
     _check_settings(settings)
     kept = tuple(run for run in curves.runs if run.arm not in SOURCES)
-    named = name_placebos(kept, settings.placebos)
+    named = as_one(name_placebos(kept, settings.placebos))
     grouped: dict[str, list[ForeignRun]] = {}
     for run in named:
         grouped.setdefault(run.pair or name, []).append(run)
@@ -93,7 +96,7 @@ def _check_settings(settings: JudgeSettings) -> None:
 
 def _pair(name: str, runs: Sequence[ForeignRun], settings: JudgeSettings) -> PairData:
     arms = transfer_arms(list(dict.fromkeys(run.arm for run in runs)), settings.baseline, f"pair {name}")
-    _check_sources([run for run in runs if run.arm != settings.baseline])
+    _check_sources(runs)
     grid = _common_grid(runs)
     for run in runs:
         _check_end(run, settings.anchors)
@@ -112,7 +115,7 @@ def _pair(name: str, runs: Sequence[ForeignRun], settings: JudgeSettings) -> Pai
         arms=arms,
         runs=tuple(RunEntry(arm=run.arm, seed=run.seed, key="", path=run.path) for run in runs),
     )
-    return PairData(name, entry, tuple(_run(run, anchors, settings.baseline) for run in runs), (), ())
+    return PairData(name, entry, tuple(_run(run, anchors) for run in runs), (), ())
 
 
 def _check_sources(runs: Sequence[ForeignRun]) -> None:
@@ -176,10 +179,14 @@ def _failed_at(run: ForeignRun) -> int | None:
     return next((step for step, return_ in run.return_by_step.items() if not isfinite(return_)), None)
 
 
-def _run(run: ForeignRun, anchors: ScoreConfig, baseline: str) -> RunData:
+def _run(run: ForeignRun, anchors: ScoreConfig) -> RunData:
     failed_at = _failed_at(run)
     return_T = np.array([value if isfinite(value) else anchors.worst for value in run.return_by_step.values()])
-    score_T, floored_T = to_score(return_T, anchors.random, anchors.reference, anchors.worst)
+    try:
+        score_T, floored_T = scores_of(return_T, anchors)
+    except ValueError as error:
+        hint = "of a run that failed, write nan from there on and give --worst"
+        raise ConfigError(f"{run.path}: {error}; {hint}", file=run.place, line=run.line, key="return") from error
     return RunData(
         arm=run.arm,
         seed=run.seed,
@@ -189,7 +196,7 @@ def _run(run: ForeignRun, anchors: ScoreConfig, baseline: str) -> RunData:
         step_T=np.array(list(run.return_by_step), dtype=np.int64),
         return_T=return_T,
         costs={},
-        source_path=None if run.arm == baseline else run.source,
+        source_path=run.source,
         score_T=score_T,
         floored_T=floored_T,
     )
@@ -208,10 +215,9 @@ def _refuse_undecidable(pair: PairData, alpha: float) -> None:
             arm, baseline = (Side.of(pair, side) for side in names)
             if (smallest := smallest_reachable_p(baseline.count, arm.count)) > level:
                 shared = f" shared by {arms} arms" if arms > 1 else ""
-                sides = " against ".join(f"{side.count} {side.unit} of {side.arm}" for side in (arm, baseline))
                 what = f"can't decide anything ({family}): the smallest p they can reach is {smallest:.3g}"
-                message = f"{sides} {what}, the level is {level:.3g} (alpha {alpha:g}{shared}): {_enough(level)}"
-                raise ConfigError(message, file=f"pair {pair.name}")
+                reason = f"{_sides(arm, baseline)} {what}, the level is {level:.3g} (alpha {alpha:g}{shared})"
+                raise ConfigError(f"{reason}: {_enough(level)}", file=f"pair {pair.name}")
 
 
 def _enough(level: float) -> str:
@@ -227,13 +233,30 @@ def _notes(
     if left_out := sum(run.arm in SOURCES for run in curves.runs):
         notes.append(f"{left_out} source runs are left out: no verdict is about them")
     notes += [f"{placebo} is called {arm}.placebo" for arm, placebo in settings.placebos.items()]
-    if any(run.source is not None for run in runs if run.arm == settings.baseline):
-        notes.append(f"the sources of {settings.baseline} are not read: a baseline is compared by its runs")
+    notes += shared_notes(runs)
     for pair in pairs:
+        if uneven := _uneven(pair):
+            what = "error rates were measured with baselines as large as the arm, up to twice as large"
+            notes.append(f"{pair.name}: {', '.join(uneven)}: nothing was calibrated for it; {what}")
         if first := pair.entry.grid[0]:
             what = "the mean score begins there, and there is no jumpstart"
             notes.append(f"{pair.name}: no evaluation before training, the first is at step {first}; {what}")
     return notes
+
+
+def _uneven(pair: PairData) -> list[str]:
+    """Comparisons in which the baseline has fewer runs than the arm, or more than twice as many."""
+    found = []
+    for name in pair.entry.arms:
+        for _, *names in matches(pair, name):
+            arm, baseline = (Side.of(pair, side) for side in names)
+            if not arm.count <= baseline.count <= _MOST_BASELINE * arm.count:
+                found.append(_sides(arm, baseline))
+    return found
+
+
+def _sides(arm: Side, baseline: Side) -> str:
+    return " against ".join(f"{side.count} {side.unit} of {side.arm}" for side in (arm, baseline))
 
 
 def _manifest(

@@ -7,6 +7,7 @@ from math import isfinite, sqrt
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from rl_transfer.analysis.scores import LARGEST
 from rl_transfer.analysis.verdict import LEARNED, Verdict, sentence
 from rl_transfer.errors import RLTransferError
 from rl_transfer.stats import Interval, ShiftTest, seeds_to_decide
@@ -138,8 +139,8 @@ def _check_settings(alpha: float, margin: float, comparisons: int, worst: float 
         raise RLTransferError(f"margin must be a finite score above 0, not {margin}")
     if comparisons < 1:
         raise RLTransferError(f"comparisons must be at least 1, not {comparisons}")
-    if worst is not None and not isfinite(worst):
-        raise RLTransferError(f"worst must be a finite score, not {worst}")
+    if worst is not None and not abs(worst) <= LARGEST:
+        raise RLTransferError(f"worst must be a finite score inside +-{LARGEST:g}, not {worst}")
 
 
 def _numbers(values: ArrayLike, name: str) -> Floats:
@@ -151,6 +152,8 @@ def _numbers(values: ArrayLike, name: str) -> Floats:
         raise RLTransferError(f"{name}: needs a list of one number a run, at least one, not shape {array.shape}")
     if not np.isfinite(array).all():
         raise RLTransferError(f"{name}: holds NaN or infinite numbers; give a failed run the worst score instead")
+    if np.abs(array).max() > LARGEST:
+        raise RLTransferError(f"{name}: holds scores beyond +-{LARGEST:g}, which can't be judged")
     return array
 
 

@@ -12,7 +12,7 @@ from rl_transfer.analysis.looks import without_unneeded
 from rl_transfer.analysis.words import words_by_arm
 from rl_transfer.store import Store, write_csv, write_json
 
-CURVE_COLUMNS = ("pair", "arm", "seed", "step", "return", "score", "source")
+CURVE_COLUMNS = ("pair", "arm", "seed", "step", "return", "score", "source", "run")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ def write_results(store: Path, name: str) -> StudyResults:
 
     ``verdicts.json`` is a list of `Comparison.to_dict`: infinite ends of intervals are null there. ``curves.csv`` has
     the columns `CURVE_COLUMNS`, one row an evaluation of a finished run; a source run's score is left empty, since the
-    anchors are the target's, and ``source`` is the source run that a run started from. `read_csv` reads it.
+    anchors are the target's, ``source`` is the source run that a run started from, and ``run`` is the run's own folder,
+    the same under every pair that uses it. `read_csv` reads it.
     ``across.json``, where an arm has several pairs, holds ``statements``, a list of `AcrossPairs.to_dict`, and
     ``verdicts``, which is `verdict_matrix`.
 
@@ -93,7 +94,8 @@ def _write_across(path: Path, across: Sequence[AcrossPairs], comparisons: Sequen
 def _rows(pair: PairData) -> Iterator[tuple[object, ...]]:
     for run in pair.runs:
         for step, return_, score in zip(run.step_T, run.return_T, run.score_T, strict=True):
-            yield pair.name, run.arm, run.seed, int(step), float(return_), float(score), run.source_path or ""
+            number = int(step), float(return_), float(score)
+            yield pair.name, run.arm, run.seed, *number, run.source_path or "", run.path
     for source in pair.sources:
         for step, return_ in zip(source.step_T, source.return_T, strict=True):
-            yield pair.name, source.arm, source.seed, int(step), float(return_), "", ""
+            yield pair.name, source.arm, source.seed, int(step), float(return_), "", "", source.path

@@ -16,7 +16,7 @@ _Anchor = Annotated[tuple[str, ...], tyro.conf.arg(metavar="RETURN"), tyro.conf.
 class Judge:
     """Judge learning curves that other programs made; trains nothing.
 
-    CURVES is a CSV file (columns arm, seed, step, return; optional pair, source, episode), or a folder laid out
+    CURVES is a CSV file (columns arm, seed, step, return; optional pair, source, run, episode), or a folder laid out
     ARM/SEED of TensorBoard's event files or of Stable-Baselines3's and the RL Zoo's evaluations.npz.
     """
 

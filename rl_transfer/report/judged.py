@@ -59,7 +59,7 @@ def judge_curves(
     """Judge learning curves that other programs made, and write verdicts, curves and a report.
 
     Args:
-        curves: A CSV file with the columns arm, seed, step, return (and pair, source, episode); or a folder of
+        curves: A CSV file with the columns arm, seed, step, return (and pair, source, run, episode); or a folder of
             TensorBoard's event files or of EvalCallback's evaluations.npz, laid out ARM/SEED. Arms called X.placebo and
             X.sham are the controls of X.
         baseline: The arm that all others are compared with.

@@ -1,13 +1,23 @@
 """What several pairs say together: which runs count as one, what is claimed, and what is left open."""
 
 import copy
+import csv
 import json
 
 import numpy as np
 import pytest
 from scipy.stats import trim_mean
 
-from rl_transfer.analysis import across_pairs, compare, load_study, write_results
+from rl_transfer.analysis import (
+    Anchors,
+    JudgeSettings,
+    across_pairs,
+    compare,
+    foreign_study,
+    load_study,
+    read_csv,
+    write_results,
+)
 from rl_transfer.stats import ShiftTest, StratifiedTest
 
 GRID = [0, 10, 20, 30, 40]
@@ -100,6 +110,34 @@ def test_pairs_that_share_their_baseline_count_a_seed_once(pairs):
     arm = (scores(FIRST["fine_tune"]) + scores(SECOND["fine_tune"])) / 2
     assert found.blocks == (("near", "far"),)
     assert found.p == ShiftTest(scores(FIRST["scratch"]), arm).p_value()
+
+
+def without_column(file, column):
+    """A copy of a table without one of its columns."""
+    rows = list(csv.DictReader(file.read_text().splitlines()))
+    kept = [name for name in rows[0] if name != column]
+    copied = file.with_name("copied.csv")
+    with copied.open("w", newline="") as text:
+        writer = csv.DictWriter(text, kept, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    return copied
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_shared_baseline_stays_one_when_curves_are_judged_again(pairs, named):
+    pairs.add("near", FIRST, shared=("scratch",))
+    pairs.add("far", {**SECOND, "scratch": FIRST["scratch"]}, shared=("scratch",))
+    pairs.add("car", {arm: [level + 1 for level in levels] for arm, levels in SECOND.items()})
+    written = write_results(pairs.study.save(), "small")
+    file = written.curves_path if named else without_column(written.curves_path, "run")
+    settings = JudgeSettings("scratch", Anchors(20.0, 120.0, 10.0), threshold_score=0.5)
+    again = foreign_study(read_csv(file), settings, name="x", command="")
+    assert across_pairs(again, compare(again)) == written.across
+    assert written.across[0].blocks == (("near", "far"), ("car",))
+    why = "as the column 'run' says" if named else "by equal curves of one arm and seed"
+    assert f"5 runs stand under several pairs, {why}" in again.manifest.curves.notes[1]
+    assert ("name them in a column 'run'" in again.manifest.curves.notes[1]) != named
 
 
 def test_pairs_that_share_their_sources_count_a_seed_once(pairs):

@@ -114,9 +114,9 @@ def test_results_are_written(full_study):
     )
     with results.curves_path.open(newline="") as file:
         header, *rows = csv.reader(file)
-    assert header == ["pair", "arm", "seed", "step", "return", "score", "source"]
+    assert header == ["pair", "arm", "seed", "step", "return", "score", "source", "run"]
     assert len(rows) == 20 * 5 + 2 * 2
-    assert rows[1] == ["pole", "scratch", "0", "10", "60.0", "0.4", ""]
+    assert rows[1] == ["pole", "scratch", "0", "10", "60.0", "0.4", "", "runs/pole/scratch/seed0-abc"]
     assert {row[5] for row in rows if row[1].startswith("source")} == {""}
     assert {path.name for path in results.verdicts_path.parent.iterdir()} == {
         "study.json",

@@ -12,6 +12,7 @@ from rl_transfer.analysis import (
     Anchors,
     Comparison,
     JudgeSettings,
+    across_pairs,
     compare,
     foreign_study,
     judge,
@@ -20,10 +21,10 @@ from rl_transfer.analysis import (
     read_folder,
     write_results,
 )
-from rl_transfer.errors import ConfigError
+from rl_transfer.errors import ConfigError, RLTransferError
 
-ELSEWHERE = {"runs", "failed_runs"}
-"""What is called or counted otherwise once curves have left their store."""
+ELSEWHERE = {"failed_runs"}
+"""What is counted otherwise once curves have left their store."""
 
 
 def made(curves, **settings):
@@ -185,14 +186,16 @@ class TestRefusals:
         with pytest.raises(ConfigError, match=re.escape(expected)):
             judged(tmp_path, rows)
 
-    def test_a_source_for_some_runs_of_an_arm_is_no_source(self, tmp_path):
-        rows = [row | {"source": "a" if row["seed"] else ""} for row in two_arms()]
-        with pytest.raises(ConfigError, match=r"c\.csv:17: source: is missing for warm/seed0, but warm/seed4 has one"):
+    @pytest.mark.parametrize(("arm", "line"), [("warm", 17), ("ppo", 2)])
+    def test_a_source_for_some_runs_of_an_arm_is_no_source(self, tmp_path, arm, line):
+        rows = [row | {"source": "a" if row["arm"] == arm and row["seed"] else ""} for row in two_arms()]
+        expected = rf"c\.csv:{line}: source: is missing for {arm}/seed0, but {arm}/seed4 has one"
+        with pytest.raises(ConfigError, match=expected):
             judged(tmp_path, rows)
 
     def test_a_run_has_one_source(self, tmp_path):
         rows = [row | {"source": row["step"]} for row in two_arms()]
-        with pytest.raises(ConfigError, match=r"c\.csv:3: source: '10', but line 2 says '0': one run has one source"):
+        with pytest.raises(ConfigError, match=r"c\.csv:3: source: '10', but line 2 says '0': all rows of a run say"):
             judged(tmp_path, rows)
 
     @pytest.mark.parametrize("name", ["", "..", "/etc", "a\nb", "x/../y"])
@@ -292,6 +295,96 @@ def share_sources(study, sources):
         run["source_path"] = f"runs/other/source/seed{source}-abc"
 
 
+class TestRunsOfSeveralPairs:
+    def test_a_name_makes_runs_of_two_pairs_one(self, tmp_path):
+        rows = [{"pair": pair, **row, "run": f"{row['arm']}{row['seed']}"} for pair in "ab" for row in two_arms()]
+        for row in rows:
+            if row["arm"] == "warm":
+                row["run"] += row["pair"]
+        study = made(read_csv(write_csv(tmp_path / "c.csv", rows)))
+        assert [run.path for run in study.pairs[1].of_arm("ppo")] == [f"ppo{seed}" for seed in range(5)]
+        (across,) = across_pairs(study, compare(study))
+        assert across.blocks == (("a", "b"),)
+        (note,) = study.manifest.curves.notes
+        assert note == "5 runs stand under several pairs, as the column 'run' says: each counts as one run"
+
+    def test_names_keep_equal_curves_apart(self, tmp_path):
+        rows = [{"pair": p, **row, "run": f"{p}/{row['arm']}{row['seed']}"} for p in "ab" for row in two_arms()]
+        study = made(read_csv(write_csv(tmp_path / "c.csv", rows)))
+        (across,) = across_pairs(study, compare(study))
+        assert across.blocks == (("a",), ("b",))
+        assert study.manifest.curves.notes == ()
+
+    def test_equal_curves_of_other_seeds_or_arms_are_other_runs(self, tmp_path):
+        later = [row | {"pair": "b", "seed": row["seed"] + 5} for row in two_arms()]
+        study = made(read_csv(write_csv(tmp_path / "c.csv", [*({"pair": "a", **row} for row in two_arms()), *later])))
+        assert {run.path for run in study.pairs[1].of_arm("ppo")} == {f"b/ppo/seed{seed}" for seed in range(5, 10)}
+        assert study.manifest.curves.notes == ()
+
+    def test_a_pair_counts_a_run_once(self, tmp_path):
+        rows = [{**row, "run": row["seed"]} for row in two_arms()]
+        expected = r"c\.csv:17: run: '0' is ppo, seed 0 already: a run counts once in a pair; give every run a name"
+        with pytest.raises(ConfigError, match=expected):
+            judged(tmp_path, rows)
+
+    def test_a_run_has_one_name(self, tmp_path):
+        rows = [row | {"run": row["step"]} for row in two_arms()]
+        with pytest.raises(ConfigError, match=r"c\.csv:3: run: '10', but line 2 says '0': all rows of a run say"):
+            judged(tmp_path, rows)
+
+    def test_a_name_that_can_be_no_folder_is_refused(self, tmp_path):
+        rows = [row | {"run": f"../{row['arm']}{row['seed']}"} for row in two_arms()]
+        with pytest.raises(ConfigError, match=r"c\.csv:2: run: '\.\./ppo0' can't be the name of a folder: rename"):
+            judged(tmp_path, rows)
+
+
+class TestHowManyOfEach:
+    @pytest.mark.parametrize(("arm", "baseline"), [(5, 5), (5, 10), (6, 9)])
+    def test_usual_numbers_need_no_word(self, tmp_path, arm, baseline):
+        assert self.notes(tmp_path, arm, baseline) == ()
+
+    @pytest.mark.parametrize(("arm", "baseline"), [(3, 40), (5, 11), (6, 5)])
+    def test_others_are_said(self, tmp_path, arm, baseline):
+        (note,) = self.notes(tmp_path, arm, baseline)
+        assert f"mine: {arm} runs of warm against {baseline} runs of ppo: nothing was calibrated for it" in note
+
+    def notes(self, tmp_path, arm, baseline):
+        rows = [*level_rows("warm", [110 + x for x in range(arm)]), *level_rows("ppo", range(60, 60 + baseline))]
+        return made(read_csv(write_csv(tmp_path / "c.csv", rows))).manifest.curves.notes
+
+
+class TestHugeReturns:
+    @pytest.mark.parametrize("value", ["1e300", "-1e300", "1e308", "1e55"])
+    def test_they_are_refused_in_one_line(self, tmp_path, value):
+        rows = two_arms()
+        rows[-1]["return"] = value
+        with pytest.raises(ConfigError, match=r"c\.csv:29: return: warm/seed4: return -?1e.* a score beyond .*--worst"):
+            judged(tmp_path, rows)
+
+    def test_the_floor_catches_those_below_it(self, tmp_path):
+        rows = two_arms()
+        rows[-1]["return"] = -1e300
+        assert judged(tmp_path, rows, anchors={"worst": 0.0})["warm", "total"].floored_share[0] > 0.0
+
+    def test_up_to_there_all_is_computed(self, tmp_path):
+        rows = two_arms()
+        for row in rows:
+            row["return"] = row["return"] * 1e49
+        total = judged(tmp_path, rows)["warm", "total"]
+        assert (total.verdict, total.p) == ("positive", pytest.approx(2 / 252))
+
+    def test_a_stored_run_of_that_size_is_refused_too(self, full_study):
+        folder = full_study.add_run("fine_tune", 5, [20, 60, 1e300, 60, 60])
+        with pytest.raises(RLTransferError, match=rf"{folder.name}/curve\.csv: return 1e\+300 is a score beyond"):
+            load_study(full_study.save(), "small")
+
+    def test_numbers_given_by_hand_are_refused_too(self):
+        with pytest.raises(RLTransferError, match="arm: holds scores beyond"):
+            judge([1.0, 2.0, 3.0], [1e300, 1.0, 2.0])
+        with pytest.raises(RLTransferError, match="worst must be a finite score inside"):
+            judge([1.0, 2.0, 3.0], [3.0, 1.0, 2.0], worst=-1e300)
+
+
 class TestBySource:
     def test_a_source_counts_once_with_the_mean_of_its_runs(self, study):
         share_sources(study, [0, 0, 0, 1, 2, 2])
@@ -350,13 +443,20 @@ class TestBySource:
         assert false["by source"] <= 6
         assert false["by run"] >= 9
 
-    def test_the_baselines_sources_are_not_read_and_that_is_said(self, tmp_path):
-        rows = [row | {"source": "a"} for row in two_arms()]
-        study = made(read_csv(write_csv(tmp_path / "c.csv", rows)))
-        (total,) = compare(study)
+    def test_a_baseline_that_has_sources_counts_by_source_too(self, tmp_path):
+        """Ten runs of a baseline from two checkpoints tell no more than two."""
+        warm = [*level_rows("warm", [110 + x for x in (*CLOSE, 5)], source="")]
+        means = [area(60.0), area(70.0)]
+        levels, sources = [60.0 + 10 * (i % 2) + i // 2 - 2 for i in range(10)], ["a", "b"] * 5
+        total = judged(tmp_path, [*warm, *level_rows("ppo", levels, sources=sources)])["warm", "total"]
+        assert (total.n, total.n_baseline, total.units) == (6, 2, ("runs", "sources"))
+        assert total.p == pytest.approx(judge(means, [area(110 + x) for x in (*CLOSE, 5)], worst=0.0).p)
+        assert total.text.endswith("by source: the 10 runs of ppo count as their 2 sources.")
+
+    def test_a_baseline_from_one_checkpoint_is_conditional_on_it(self, tmp_path):
+        rows = [row | {"source": "zoo.zip" if row["arm"] == "ppo" else ""} for row in two_arms()]
+        total = judged(tmp_path, rows)["warm", "total"]
         assert (total.conditional, total.units) == (True, ("runs", "runs"))
-        assert {run.source_path for run in study.pairs[0].of_arm("ppo")} == {None}
-        assert "the sources of ppo are not read" in study.manifest.curves.notes[0]
 
     def test_too_few_sources_are_too_few_however_many_runs(self, tmp_path):
         rows = [*level_rows("warm", [110 + i for i in range(20)], sources=["a", "b"] * 10)]
