@@ -1,12 +1,14 @@
 """What an arm costs and gives back: when its source has paid off, and what its agents keep of the source task."""
 
-from dataclasses import dataclass
-from statistics import fmean
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_transfer.analysis.load import PairData, RunData
+from rl_transfer.analysis.comparisons import Comparison, runs_at_look
+from rl_transfer.analysis.load import PairData
+from rl_transfer.analysis.manifest import Manifest, PairEntry
+from rl_transfer.analysis.sides import Side
 from rl_transfer.stats import Interval, mean_interval, steps_to_threshold, welch_interval
 
 Floats = NDArray[np.float64]
@@ -18,20 +20,22 @@ _LEVEL = 0.05
 class Payoff:
     """Target steps that an arm saves until the threshold, against what training its source took.
 
+    Where several sources have several runs each, every mean is one over sources, as in the arm's comparisons.
+
     Attributes:
         steps_saved: Restricted mean time to threshold from scratch minus that of the arm, in target steps.
         interval: Its 95 % interval (Welch), not adjusted for the number of arms.
-        source_steps: Steps that training the source took, on average.
-        total_steps: Target steps of a run and those of its source together.
+        source_steps: Steps that training the source took, on average; None where a source does not say.
+        total_steps: Target steps of a run and those of its source together; None where the source's are not known.
         targets: Number of targets after which the source's steps are saved; None where no saving is shown (the
-            interval reaches 0) or no source was trained.
+            interval reaches 0), no source was trained or its steps are not known.
         targets_interval: The same at the ends of the interval, fewest first.
     """
 
     steps_saved: float
     interval: Interval
-    source_steps: float
-    total_steps: float
+    source_steps: float | None
+    total_steps: float | None
     targets: float | None
     targets_interval: Interval | None
 
@@ -40,43 +44,56 @@ class Payoff:
 class Retention:
     """What agents that went on to the target still get on the source task, against the agents they came from.
 
+    The numbers are of the agents that could be evaluated there; those of failed runs never can. Where several sources
+    have several of these each, a source counts once. No numbers are given where runs are missing or no agent is left.
+
     Attributes:
+        side: All runs of the arm, failed ones included.
+        evaluated: Those whose final agent was evaluated on the source task.
         before: Mean last return of the source agents on the source task.
         after: Mean return of the final agents there.
         difference: after - before, seed by seed.
-        interval: Its 95 % interval (Student, over seeds), not adjusted; infinite for a single run.
+        interval: Its 95 % interval (Student, over seeds or sources), not adjusted; infinite for a single one.
     """
 
-    before: float
-    after: float
-    difference: float
-    interval: Interval
+    side: Side
+    evaluated: Side
+    before: float | None = None
+    after: float | None = None
+    difference: float | None = None
+    interval: Interval | None = None
 
 
-def payoff(pair: PairData, arm: str) -> Payoff | None:
-    """What an arm's lead is worth.
+def payoff(manifest: Manifest, pair: PairData, total: Comparison) -> Payoff | None:
+    """What an arm's lead is worth, by the runs that its verdict against the baseline is about.
 
     Args:
+        manifest: The study.
         pair: The pair.
-        arm: The arm.
+        total: The arm's comparison with the baseline.
 
     Returns:
-        None where the arm or the baseline has no finished run, or no steps were charged.
+        None where runs of either are missing, or the arm was charged no steps.
     """
-    sides = [pair.of_arm(name) for name in (arm, pair.entry.baseline)]
-    if not all(sides) or not all("target_steps" in run.costs for run in sides[0]):
+    arm, baseline = (
+        Side.of(pair, name, runs_at_look(manifest, name, total.look)) for name in (total.arm, total.baseline)
+    )
+    target_steps = _mean_cost(arm, "target_steps")
+    if arm.gap() or baseline.gap() or target_steps is None:
         return None
-    arm_R, baseline_R = (_times(pair, runs) for runs in sides)
-    low, high = (-end for end in welch_interval(baseline_R, arm_R, _LEVEL)[::-1])
-    source_steps = fmean(run.costs.get("source_steps", 0.0) for run in sides[0])
-    saved, pays = float(baseline_R.mean() - arm_R.mean()), low > 0.0 and source_steps > 0.0
+    arm_U, baseline_U = (_times(pair.entry, side) for side in (arm, baseline))
+    low, high = (-end for end in welch_interval(baseline_U, arm_U, _LEVEL)[::-1])
+    saved, source_steps = float(baseline_U.mean() - arm_U.mean()), _mean_cost(arm, "source_steps")
+    targets, targets_interval = None, None
+    if source_steps and low > 0.0:
+        targets, targets_interval = source_steps / saved, Interval(source_steps / high, source_steps / low)
     return Payoff(
         steps_saved=saved,
         interval=Interval(low, high),
         source_steps=source_steps,
-        total_steps=source_steps + fmean(run.costs["target_steps"] for run in sides[0]),
-        targets=source_steps / saved if pays else None,
-        targets_interval=Interval(source_steps / high, source_steps / low) if pays else None,
+        total_steps=None if source_steps is None else source_steps + target_steps,
+        targets=targets,
+        targets_interval=targets_interval,
     )
 
 
@@ -88,21 +105,36 @@ def retention(pair: PairData, arm: str) -> Retention | None:
         arm: The arm.
 
     Returns:
-        None where no final agent could be evaluated on the source task, or no source agent was evaluated.
+        None where no final agent could be evaluated on the source task though not all failed, or no source agent was.
     """
-    last = {source.path: float(source.return_T[-1]) for source in pair.sources if len(source.return_T)}
-    known = [
-        (last[run.source_path], run.retained_return)
-        for run in pair.of_arm(arm)
-        if run.retained_return is not None and run.source_path in last
-    ]
-    if not known:
+    last: dict[str | None, float] = {one.path: float(one.return_T[-1]) for one in pair.sources if len(one.return_T)}
+    kept = [run for run in pair.runs if run.source_path in last and run.retained_return is not None]
+    side, evaluated = Side.of(pair, arm), Side.of(replace(pair, runs=tuple(kept)), arm)
+    all_failed = bool(side.runs) and all(run.failed and run.source_path in last for run in side.runs)
+    if not (evaluated.runs or all_failed):
         return None
-    before_R, after_R = np.array(known, dtype=np.float64).T
-    interval = mean_interval(after_R - before_R, _LEVEL)
-    return Retention(float(before_R.mean()), float(after_R.mean()), float((after_R - before_R).mean()), interval)
+    if side.gap() or not evaluated.runs:
+        return Retention(side, evaluated)
+    return_2R = np.array([(last[run.source_path], run.retained_return) for run in evaluated.runs], dtype=np.float64).T
+    before_U, after_U = map(evaluated.by_unit, return_2R)
+    change_U = after_U - before_U
+    return Retention(
+        side,
+        evaluated,
+        before=float(before_U.mean()),
+        after=float(after_U.mean()),
+        difference=float(change_U.mean()),
+        interval=mean_interval(change_U, _LEVEL),
+    )
 
 
-def _times(pair: PairData, runs: tuple[RunData, ...]) -> Floats:
-    step_R, _ = steps_to_threshold(np.stack([run.score_T for run in runs]), pair.entry.grid, pair.entry.threshold_score)
-    return step_R
+def _mean_cost(side: Side, name: str) -> float | None:
+    """What a side's runs were charged on average; None where there are none, or one does not say."""
+    costs = [run.costs[name] for run in side.runs if name in run.costs]
+    return float(side.by_unit(costs).mean()) if 0 < len(costs) == len(side.runs) else None
+
+
+def _times(entry: PairEntry, side: Side) -> Floats:
+    """Target steps until the threshold of each run or source of a side, shape (units,)."""
+    step_R, _ = steps_to_threshold(side.score_RT, entry.grid, entry.threshold_score)
+    return side.by_unit(step_R)

@@ -180,7 +180,7 @@ def _pair(
         "numbers": sheets.numbers_sheet(pair),
         "gains": sheets.gains_sheet(comparisons),
         "costs": sheets.costs_sheet(pair),
-        "payoff": payoff_sheet(pair),
+        "payoff": payoff_sheet(results.data.manifest, pair, comparisons),
         "retention": retention_sheet(pair),
         "carried": [] if store is None else list(sheets.transfer_sheets(store, pair)),
         "settings": sheets.settings_sheet(pair, written),

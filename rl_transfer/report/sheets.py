@@ -137,15 +137,19 @@ def costs_sheet(pair: PairData) -> Sheet:
     return Sheet(["arm", "runs", *(_COST_TITLES.get(name, name.replace("_", " ")) for name in names)], rows)
 
 
-def _mean(runs: Sequence[SourceData], name: str) -> float:
-    return sum(run.costs.get(name, 0.0) for run in runs) / len(runs)
+def _mean(runs: Sequence[SourceData], name: str) -> float | None:
+    """A cost on average; None where a run does not say, as with a source file of unknown training."""
+    known = [run.costs[name] for run in runs if name in run.costs]
+    return sum(known) / len(runs) if len(known) == len(runs) else None
 
 
 def _cost_names(runs: Iterable[SourceData]) -> list[str]:
     return list(dict.fromkeys(name for run in runs for name in run.costs))
 
 
-def _cost(name: str, cost: float) -> str:
+def _cost(name: str, cost: float | None) -> str:
+    if cost is None:
+        return "-"
     return duration(cost) if name.endswith("seconds") else f"{cost:,.0f}"
 
 

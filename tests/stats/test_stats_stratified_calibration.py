@@ -4,15 +4,18 @@ import numpy as np
 import pytest
 
 from rl_transfer.stats import ShiftTest, StratifiedTest
+from rl_transfer.stats.permutation import PermutationTest
 
 LEVEL = 0.05
 STUDIES = 2000
 # Three standard errors of a rate of .05 over so many studies.
 BOUND = LEVEL + 3 * (LEVEL * (1 - LEVEL) / STUDIES) ** 0.5
 
-# By pair: runs of the baseline, runs of the arm, mean and spread of both.
-PAIRS = ((3, 3, 0.0, 0.05), (4, 3, 1.0, 0.3), (3, 3, 0.4, 1.0))
-LOPSIDED = ((7, 2, 0.0, 0.1), (2, 7, 1.0, 0.1))
+# By pair: runs of the baseline, runs of the arm, mean of both, spread of the baseline, spread of the arm.
+PAIRS = ((3, 3, 0.0, 0.05, 0.05), (4, 3, 1.0, 0.3, 0.3), (3, 3, 0.4, 1.0, 1.0))
+LOPSIDED = ((7, 2, 0.0, 0.1, 0.1), (2, 7, 1.0, 0.1, 0.1))
+UNEQUAL_SPREAD = ((6, 3, 0.0, 0.1, 1.0),) * 2
+FEW_ARM_RUNS = ((10, 2, 0.0, 1.0, 1.0),) * 2
 
 
 def normal(generator, size):
@@ -23,13 +26,19 @@ def skewed(generator, size):
     return generator.gamma(1.0, 1.0, size) - 1.0
 
 
+def rarely_failing(generator, size):
+    """One run in five fails."""
+    return 0.1 * generator.normal(size=size) - 10.0 * (generator.random(size) < 0.2)
+
+
 def false_alarms(p_value, draw, pairs=PAIRS, studies=STUDIES):
     """Share of studies without any effect in which the mean effect over pairs is called different from 0."""
     generator = np.random.default_rng(21)
     alarms = 0
     for _ in range(studies):
-        sides = [[mean + spread * draw(generator, size) for size in sizes] for *sizes, mean, spread in pairs]
-        alarms += p_value([baseline for baseline, _ in sides], [arm for _, arm in sides]) <= LEVEL
+        baseline_P = [mean + spread * draw(generator, size) for size, _, mean, spread, _ in pairs]
+        arm_P = [mean + spread * draw(generator, size) for _, size, mean, _, spread in pairs]
+        alarms += p_value(baseline_P, arm_P) <= LEVEL
     return alarms / studies
 
 
@@ -49,6 +58,18 @@ def test_false_alarms_stay_within_the_level():
 @pytest.mark.slow
 def test_skew_does_not_change_that():
     assert false_alarms(stratified, skewed) <= BOUND
+
+
+def test_unequal_spread_is_held_by_the_welch_half(monkeypatch):
+    assert false_alarms(stratified, normal, UNEQUAL_SPREAD) <= BOUND
+    monkeypatch.setattr(StratifiedTest, "_welch_p", lambda self, offset: 0.0)
+    assert false_alarms(stratified, normal, UNEQUAL_SPREAD) > 1.3 * BOUND
+
+
+def test_rare_failures_are_held_by_the_permutation_half(monkeypatch):
+    assert false_alarms(stratified, rarely_failing, FEW_ARM_RUNS) <= BOUND
+    monkeypatch.setattr(PermutationTest, "p_value", lambda self, offset: 0.0)
+    assert false_alarms(stratified, rarely_failing, FEW_ARM_RUNS) > 2 * BOUND
 
 
 def test_pooling_all_runs_would_not_pass():
