@@ -37,6 +37,7 @@ def looked(tmp_path_factory):
     return folder, bold, shy
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("looks")
 def test_seeds_are_added_for_as_long_as_something_is_open(looked):
     _, (bold, first), (shy, second) = looked
@@ -52,6 +53,7 @@ def test_seeds_are_added_for_as_long_as_something_is_open(looked):
     assert len(second.started) == 4, "the first look's runs are those of the study before"
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("looks")
 def test_every_look_is_announced(looked):
     _, (_, first), (_, second) = looked
@@ -59,6 +61,7 @@ def test_every_look_is_announced(looked):
     assert second.begun == {**second.begun, "stage": "look 2 of 2", "runs": 12, "stored_runs": 8}
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("looks")
 def test_the_manifest_holds_the_looks_and_all_runs(looked):
     folder, *_ = looked
@@ -70,6 +73,7 @@ def test_the_manifest_holds_the_looks_and_all_runs(looked):
     assert len(manifest["pairs"]["mine"]["runs"]) == 12
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("looks")
 def test_seeds_added_to_judged_runs_are_called_a_second_look(looked):
     folder, (bold, _), (shy, _) = looked
@@ -108,6 +112,7 @@ def test_a_run_whose_source_nobody_trains_is_refused(tmp_path):
         execute(some, store, assign_folders(planned, store), workers=1, observer=Recorder())
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("looks")
 def test_a_plan_knows_the_spread_of_stored_runs_and_what_is_left_to_train(looked):
     folder, _, (shy, _) = looked
@@ -127,6 +132,7 @@ def test_a_plan_knows_the_spread_of_stored_runs_and_what_is_left_to_train(looked
     assert cost.minutes > 0
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("looks")
 def test_without_stored_runs_a_spread_is_assumed_and_said(looked, tmp_path, capsys):
     folder, *_ = looked
@@ -140,6 +146,7 @@ def test_without_stored_runs_a_spread_is_assumed_and_said(looked, tmp_path, caps
     assert "to look 2: 12 runs, 0 stored, no time estimate" in printed
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("looks")
 def test_a_study_goes_on_though_later_looks_are_stored_already(looked, tmp_path):
     folder, *_ = looked

@@ -223,7 +223,7 @@ def test_the_tuned_study_finds_its_pair_from_any_folder(tmp_path, monkeypatch, p
         trials=2,
         seeds=(FIRST_TUNING_SEED,),
         pair=pair.name,
-        learner=pair.config.learner.model_dump(mode="json", exclude_unset=True),
+        settings=pair.config.settings,
         steps=pair.config.budget.target,
         space={},
         arms={"scratch": arm, "fine_tune": arm.model_copy(update={"learner": {"learning_rate": "lin_1e-3"}})},

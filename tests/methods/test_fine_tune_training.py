@@ -13,6 +13,8 @@ from rl_transfer.learner.sb3.regime import Regime, optimizers
 from rl_transfer.methods import build_methods
 from rl_transfer.study import LEARNERS, Named
 
+pytestmark = pytest.mark.slow
+
 ALGORITHMS = sorted(LOSS_PATHS)
 LIBRARY = {cls.__name__.lower(): cls for cls in (PPO, A2C, TRPO, DQN, QRDQN, SAC, TQC, TD3, DDPG)}
 NO_POLICY = ["dqn", "qrdqn"]

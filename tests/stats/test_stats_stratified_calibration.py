@@ -6,6 +6,8 @@ import pytest
 from rl_transfer.stats import ShiftTest, StratifiedTest
 from rl_transfer.stats.permutation import PermutationTest
 
+pytestmark = pytest.mark.slow
+
 LEVEL = 0.05
 STUDIES = 2000
 # Three standard errors of a rate of .05 over so many studies.
@@ -55,7 +57,6 @@ def test_false_alarms_stay_within_the_level():
     assert false_alarms(stratified, normal) <= BOUND
 
 
-@pytest.mark.slow
 def test_skew_does_not_change_that():
     assert false_alarms(stratified, skewed) <= BOUND
 
