@@ -56,6 +56,7 @@ def expected(folder, config):
 @pytest.mark.parametrize(
     ("arm", "config"), [pytest.param("scratch", ppo(normalize=True), marks=pytest.mark.slow), ("value", tiny("dqn"))]
 )
+@pytest.mark.slow
 def test_the_stored_agent_is_what_acts(store, tmp_path, capsys, arm, config):
     folder, file = run_of(store, arm), tmp_path / "actor.onnx"
     assert main(["export", str(folder), "--format", "onnx", "--output", str(file)]) == 0

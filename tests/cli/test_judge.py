@@ -92,6 +92,7 @@ def full_columns(here):
 
 
 @pytest.mark.xdist_group("tiny")
+@pytest.mark.slow
 def test_a_study_judged_from_its_curves_has_the_same_verdicts(tiny, tmp_path):
     folder, _, _ = tiny
     study = folder / "runs/studies/tiny"

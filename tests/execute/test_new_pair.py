@@ -125,6 +125,7 @@ def test_a_guess_is_rounded_like_the_other_anchors(tmp_path):
     assert config.score.reference == round(config.score.reference, 4)
 
 
+@pytest.mark.slow
 def test_a_threshold_is_for_the_environments_own_time_limit(tmp_path):
     _, longer, _ = written(tmp_path / "longer", "lines/Known-v0", max_episode_steps=50)
     assert longer.score.reference == 50 * 2.0 and guessed_reference(longer, None)
@@ -186,6 +187,7 @@ def test_what_is_proposed_for_actions_can_be_run(tmp_path, source, target, algor
     assert plan_study(load_study(str(file)), Store(tmp_path / "runs")).runs
 
 
+@pytest.mark.slow
 def test_keys_that_yaml_would_misread_are_quoted(tmp_path):
     keys = ["1", "on", "x, y", "yes", "a\nb: c", "plain", "ü \U0001f600"]
     texts = [f"keys={json.dumps(keys, ensure_ascii=False)}", "sizes=[2, 2, 2, 2, 2, 2, 2]"]

@@ -261,6 +261,7 @@ class TestFile:
         agent.close()
 
 
+@pytest.mark.slow
 def test_onnx_inputs_are_named_and_the_batch_is_free():
     import onnxruntime
 

@@ -81,6 +81,7 @@ def test_a_matrix_puts_sources_in_rows_and_targets_in_columns(variants):
     assert np.isnan(shown).sum() == 6
 
 
+@pytest.mark.slow
 def test_the_report_shows_them_and_leaves_them_as_files(variants):
     places = ladder([0.0, 0.5, 1.0])
     places["pole_4"] = {"cell": {"source": "a", "target": "b"}}
