@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit  # type: ignore[import-untyped]  # scipy ships no types
 from scipy.stats import mannwhitneyu, ttest_ind_from_stats  # type: ignore[import-untyped]
 
-from rl_transfer.analysis import judge
 from rl_transfer.analysis.judge import decide
 from rl_transfer.stats import ShiftTest
 
@@ -78,13 +77,14 @@ def verdicts(baseline_SN: Floats, arm_SM: Floats, level: float, equivalence: boo
     """
     low_S, high_S = welch_intervals(baseline_SN, arm_SM, level)
     slack = _SLACK * max(float(np.abs(group).max(initial=MARGIN)) for group in (baseline_SN, arm_SM))
-    open_S = ~((low_S <= -slack) & (high_S >= slack))
-    if equivalence:
-        open_S |= ~((low_S <= -MARGIN - slack) | (high_S >= MARGIN + slack))
+    differs_S = ~((low_S <= -slack) & (high_S >= slack))
+    narrow_S = ~((low_S <= -MARGIN - slack) | (high_S >= MARGIN + slack)) & equivalence
     code_S = np.zeros(len(low_S), dtype=np.int8)
-    for split in np.flatnonzero(open_S):
+    for split in np.flatnonzero(differs_S):
+        code_S[split] = ShiftTest(baseline_SN[split], arm_SM[split]).side(level)
+    for split in np.flatnonzero(narrow_S & (code_S == 0)):
         interval = ShiftTest(baseline_SN[split], arm_SM[split]).interval(level)
-        code_S[split] = _CODES[decide(interval, MARGIN, learned=equivalence)]
+        code_S[split] = _CODES[decide(interval, MARGIN, learned=True)]
     return code_S
 
 
@@ -111,7 +111,8 @@ def fragile(baseline_SN: Floats, arm_SM: Floats, level: float, worst: float) -> 
     better_S = arm_SM.mean(axis=1) > baseline_SN.mean(axis=1)
     fragile_S = np.where(better_S, low_S < -_SLACK, high_S > _SLACK)
     for split in np.flatnonzero(~fragile_S):
-        fragile_S[split] = judge(baseline_SN[split], arm_SM[split], alpha=level, margin=MARGIN, worst=worst).fragile
+        side = ShiftTest(baseline_SN[split], failed_SM[split]).side(level)
+        fragile_S[split] = side != (1 if better_S[split] else -1)
     return fragile_S
 
 

@@ -98,6 +98,25 @@ class ShiftTest:
             low, high = min(low, 0.0), max(high, 0.0)
         return Interval(low, high)
 
+    def side(self, level: float) -> int:
+        """On which side of 0 `interval` lies, without the interval itself.
+
+        Args:
+            level: Two-sided error level in (0, 1).
+
+        Returns:
+            1 where all shifts that are not rejected are above 0, -1 where all are below, else 0.
+
+        Raises:
+            ValueError: If the level is outside (0, 1).
+        """
+        check_level(level)
+        if self.p_value() > level:
+            return 0
+        start = self._sign * self._offset(0.0) / self._scale
+        farther = self._standard_error > 0.0 and self._permutation.last_kept(level, start) != start
+        return 0 if farther else int(np.sign(self.difference))
+
     def welch_interval(self, level: float) -> Interval:
         """Welch's own confidence interval, without the permutation test.
 

@@ -165,12 +165,28 @@ def test_with_ties_too_what_is_not_rejected_lies_in_the_interval(baseline, arm, 
     assert low <= 0.0 <= high or test.p_value() <= level
 
 
+@given(
+    st.lists(st.integers(0, 6) | SCORE, min_size=2, max_size=6),
+    st.lists(st.integers(3, 9) | SCORE, min_size=2, max_size=6),
+    st.sampled_from([0.02, 0.05, 0.1, 0.2]),
+)
+@example([0.4, 0.2], [-0.1, -2.3, 1.4, -2.3, -2.3, -2.3, -2.3, -2.3], 0.05)
+@settings(max_examples=200, deadline=None)
+def test_the_side_is_the_intervals(baseline, arm, level):
+    test = ShiftTest(baseline, arm)
+    low, high = test.interval(level)
+    assert test.side(level) == int(low > 0.0) - int(high < 0.0)
+
+
 def test_the_hull_reaches_over_a_gap():
     """The p-value can rise again away from the observed difference, so its first crossing is not the end."""
     test = ShiftTest([0.4, 0.2], [2.2, 0.0, 3.7, 0.0, 0.0, 0.0, 0.0, 0.0])
     assert test.welch_interval(0.05).high < 2.1
     assert test.p_value(2.3) <= 0.05 < test.p_value(3.0)
     assert test.interval(0.05).high == pytest.approx(3.3)
+    moved = ShiftTest([2.7, 2.5], [2.2, 0.0, 3.7, 0.0, 0.0, 0.0, 0.0, 0.0])
+    assert moved.p_value() <= 0.05
+    assert moved.side(0.05) == 0
 
 
 @given(GROUP, GROUP, SCORE, st.sampled_from([0.05, 0.3]))
