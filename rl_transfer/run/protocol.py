@@ -137,7 +137,7 @@ class Run:
         curve.measure_before(learner, self._meter.steps + 1)
         learner.train(
             until=min((state.segment + 1) * spec.segment_steps, spec.budget_steps),
-            horizon=spec.budget_steps,
+            horizon=spec.horizon_steps or spec.budget_steps,
             seed=seeds.integer(spec.role, spec.seed, "segment", state.segment),
             watch=watch,
         )

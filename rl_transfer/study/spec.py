@@ -51,6 +51,7 @@ class RunSpec(Frozen):
         task_digest: Digest of the environment's and the wrappers' source code.
         imported: For an agent that a stranger trained: its file. Its run is the evaluation at step 0.
         grid: Evaluation points in charged environment steps, 0 and the budget included.
+        horizon_steps: The budget that schedules follow, where training stops before it.
         segment_steps: Charged steps between two checkpoints.
         code: Digest of this project's own code that carries out the run, its methods included.
         versions: Versions of the interpreter and of the libraries that the result depends on.
@@ -66,6 +67,7 @@ class RunSpec(Frozen):
     mapping: MappingConfig | None = None
     imported: ImportedFile | None = None
     grid: Many[NonNegativeInt]
+    horizon_steps: PositiveInt | None = None
     episodes: PositiveInt
     deterministic: bool
     segment_steps: PositiveInt
@@ -86,6 +88,12 @@ class RunSpec(Frozen):
     def _only_imported_agents_have_no_budget(self) -> Self:
         if (len(self.grid) == 1) != (self.imported is not None):
             raise PydanticCustomError("grid", "an imported agent's grid is (0,), any other has a budget after 0")
+        return self
+
+    @model_validator(mode="after")
+    def _schedules_last_as_long_as_training(self) -> Self:
+        if self.horizon_steps is not None and self.horizon_steps < self.grid[-1]:
+            raise PydanticCustomError("grid", "schedules must follow at least the steps that are trained")
         return self
 
     @property
