@@ -44,6 +44,26 @@ def arrangements(first_size: int, second_size: int) -> NDArray[np.int16]:
     return picked_NA
 
 
+@lru_cache(maxsize=2)
+def membership(first_size: int, second_size: int) -> NDArray[np.float64]:
+    """Which pooled values each arrangement deals to the first group: 1 there, else 0.
+
+    Times values it is each arrangement's sum, much faster than picking them one by one.
+
+    Args:
+        first_size: Values in the first group.
+        second_size: Values in the second group.
+
+    Returns:
+        Array of shape (arrangements, first_size + second_size), read-only; its rows are the columns of `arrangements`.
+    """
+    picked_NA = arrangements(first_size, second_size)
+    dealt_AP = np.zeros((picked_NA.shape[1], first_size + second_size))
+    dealt_AP[np.arange(len(dealt_AP)), picked_NA] = 1.0
+    dealt_AP.setflags(write=False)
+    return dealt_AP
+
+
 def _all(first_size: int, second_size: int) -> NDArray[np.int16]:
     total = first_size + second_size
     flat = np.fromiter(chain.from_iterable(combinations(range(total), first_size)), dtype=np.int16)

@@ -12,7 +12,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_transfer.stats.arrangements import DRAWN_ARRANGEMENTS, arrangements, is_exhaustive
+from rl_transfer.stats.arrangements import DRAWN_ARRANGEMENTS, is_exhaustive, membership
 
 Floats = NDArray[np.float64]
 
@@ -64,14 +64,15 @@ class PermutationTest:
             The test.
         """
         n, m = len(first_N), len(second_M)
-        picked_NA = arrangements(n, m)
+        dealt_AP = membership(n, m)
         weight, in_first, in_second = n * m / (n + m), m / (n + m), -n / (n + m)
         pooled_P = np.concatenate([first_N, second_M])
         place_P = np.repeat([in_first, in_second], [n, m])
-        sum_2A = np.stack([_sums(values_P, picked_NA) for values_P in (pooled_P, place_P)])
-        squares = [pooled_P**2, 2.0 * pooled_P * place_P, place_P**2]
-        square_3A = np.stack([_sums(values_P, picked_NA) for values_P in squares])
-        spread = float(squares[0].sum())
+        square_3P = np.stack([pooled_P**2, 2.0 * pooled_P * place_P, place_P**2])
+        from_second_P = np.repeat([0.0, 1.0], [n, m])
+        sum_6A = np.stack([pooled_P, place_P, *square_3P, from_second_P]) @ dealt_AP.T
+        sum_2A, square_3A, moved_A = sum_6A[:2], sum_6A[2:5], sum_6A[5]
+        spread = float(square_3P[0].sum())
         share_first, share_second = 1.0 / (n * (n - 1)), 1.0 / (m * (m - 1))
         # var(first)/n + var(second)/m, where the second group's sums are what the pool leaves.
         of_sum = share_first / n + share_second / m
@@ -80,7 +81,6 @@ class PermutationTest:
         variance_3A = (
             (share_first - share_second) * square_3A + share_second * pool_3[:, None] - of_sum * sum_squared_3A
         )
-        moved_A = (picked_NA >= n).sum(axis=0)
         variance = share_first * float(first_N @ first_N) + share_second * float(second_M @ second_M)
         return cls(
             sum_2A=sum_2A,
@@ -184,14 +184,6 @@ def smallest_reachable_p(baseline_runs: int, arm_runs: int) -> float:
     if not is_exhaustive(baseline_runs, arm_runs):
         return 1.0 / (DRAWN_ARRANGEMENTS + 1)
     return (2 if baseline_runs == arm_runs else 1) / comb(baseline_runs + arm_runs, arm_runs)
-
-
-def _sums(values_P: Floats, picked_NA: NDArray[np.int16]) -> Floats:
-    """Sum of each arrangement's first group, shape (arrangements,)."""
-    total_A = np.zeros(picked_NA.shape[1])
-    for picked_A in picked_NA:
-        total_A += values_P[picked_A]
-    return total_A
 
 
 def _quartic_roots(coefficient_5C: Floats) -> NDArray[np.complex128]:
