@@ -5,14 +5,14 @@ from zlib import crc32
 
 import numpy as np
 
-Branch = Literal["initial", "segment", "environment", "evaluation", "method", "scramble"]
+Branch = Literal["initial", "segment", "environment", "evaluation", "method", "scramble", "probe"]
 
 
 def sequence(role: str, seed: int, branch: Branch, *place: int) -> np.random.SeedSequence:
     """The seed sequence of one branch.
 
     Args:
-        role: ``source`` or ``target``: the two never share a stream, though they share the seed index.
+        role: The run's: two roles never share a stream, though they share the seed index.
         seed: The run's seed index.
         branch: What the randomness is for.
         place: Counters inside the branch, such as segment or episode.

@@ -53,7 +53,6 @@ GATE = [
 pool = cache(read_pool)
 
 
-
 def shape(name, of="acrobot"):
     return next(arm for arm in unequal_shapes(pool(of), [pool("cartpole")]) if arm.name == name)
 

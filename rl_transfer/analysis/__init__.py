@@ -10,17 +10,31 @@ from rl_transfer.analysis.foreign_folders import read_folder
 from rl_transfer.analysis.foreign_study import JudgeSettings, foreign_study
 from rl_transfer.analysis.judge import judge, judge_family
 from rl_transfer.analysis.load import PairData, RunData, SourceData, StudyData, load_pair, load_study
-from rl_transfer.analysis.manifest import Manifest, PairEntry
+from rl_transfer.analysis.manifest import Manifest, PairEntry, is_judged
 from rl_transfer.analysis.payoff import Payoff, Retention, payoff, retention
+from rl_transfer.analysis.selection import (
+    PREDICTORS,
+    Candidate,
+    Costs,
+    Prediction,
+    Ranked,
+    Selection,
+    first_lines,
+    ranked,
+)
+from rl_transfer.analysis.selection_truth import Record, records
 from rl_transfer.analysis.verdict import Verdict
 from rl_transfer.analysis.words import plain_words, words_by_arm
 from rl_transfer.analysis.write import StudyResults, write_judged, write_results
 
 __all__ = [
+    "PREDICTORS",
     "AcrossPairs",
     "Anchor",
     "Anchors",
+    "Candidate",
     "Comparison",
+    "Costs",
     "ForeignCurves",
     "ForeignRun",
     "JudgeSettings",
@@ -28,15 +42,21 @@ __all__ = [
     "PairData",
     "PairEntry",
     "Payoff",
+    "Prediction",
+    "Ranked",
+    "Record",
     "Retention",
     "RunData",
+    "Selection",
     "SourceData",
     "StudyData",
     "StudyResults",
     "Verdict",
     "across_pairs",
     "compare",
+    "first_lines",
     "foreign_study",
+    "is_judged",
     "judge",
     "judge_family",
     "load_pair",
@@ -45,8 +65,10 @@ __all__ = [
     "parse_placebos",
     "payoff",
     "plain_words",
+    "ranked",
     "read_csv",
     "read_folder",
+    "records",
     "retention",
     "scores_together",
     "verdict_matrix",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from rl_transfer.analysis.curve_file import mean_return, read_curve
-from rl_transfer.analysis.manifest import SOURCES, Manifest, PairEntry, RunEntry, read_manifest
+from rl_transfer.analysis.manifest import SOURCES, Manifest, PairEntry, RunEntry, is_judged, read_manifest
 from rl_transfer.analysis.scores import scores_of
 from rl_transfer.errors import RLTransferError
 from rl_transfer.store import Store, read_json
@@ -61,12 +61,14 @@ class RunData(SourceData):
         score_T: Score at each evaluation, shape (steps,).
         floored_T: Whether the return lay below the worst anchor, shape (steps,).
         retained_return: Mean return of the final agent back on the source task; None where it can't play that.
+        fell_back_at: The target step at which it started anew, without what was transferred; None if it did not.
     """
 
     source_path: str | None
     score_T: Floats
     floored_T: NDArray[np.bool_]
     retained_return: float | None = None
+    fell_back_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class PairData:
         sources: Finished source runs.
         missing: Planned runs without a finished folder.
         unneeded: How many planned runs no look wanted, because their arm had been decided before.
+        references: Finished from-scratch runs that arms' methods compare their runs with, and no verdict uses.
     """
 
     name: str
@@ -88,6 +91,12 @@ class PairData:
     sources: tuple[SourceData, ...]
     missing: tuple[RunEntry, ...]
     unneeded: int = 0
+    references: tuple[SourceData, ...] = ()
+
+    @property
+    def finished(self) -> tuple[SourceData, ...]:
+        """All finished runs: sources, references, and those on the target that verdicts are about."""
+        return (*self.sources, *self.references, *self.runs)
 
     def of_arm(self, arm: str) -> tuple[RunData, ...]:
         """Finished runs of one arm."""
@@ -146,6 +155,7 @@ class _Status(BaseModel):
     outcome: Outcome
     message: str | None = None
     failed_at_step: int | None = None
+    fell_back_at_step: int | None = None
 
     @property
     def failed(self) -> bool:
@@ -163,19 +173,22 @@ def load_pair(store: Store, name: str, pair: PairEntry) -> PairData:
     Raises:
         RLTransferError: If a file is missing, damaged or contradicts the entry; the text names it.
     """
-    runs, sources, missing = [], [], []
+    runs, missing = [], []
+    others: dict[bool, list[SourceData]] = {True: [], False: []}
     for entry in pair.runs:
         folder = store.root / entry.path
         status = _status(store, folder)
         if status is None:
             missing.append(entry)
-        elif entry.arm in SOURCES:
-            sources.append(SourceData(**_about(folder, entry, status), **_source_curve(folder, status)))
+        elif not is_judged(entry.arm):
+            found = SourceData(**_about(folder, entry, status), **_source_curve(folder, status))
+            others[entry.arm in SOURCES].append(found)
         else:
             curve = _target_curve(folder, status, pair)
             about = _about(folder, entry, status) | {"source_path": entry.source_path}
+            about |= {"fell_back_at": status.fell_back_at_step}
             runs.append(RunData(**about, **curve, retained_return=_retained(folder / "retention.csv")))
-    return PairData(name, pair, tuple(runs), tuple(sources), tuple(missing))
+    return PairData(name, pair, tuple(runs), tuple(others[True]), tuple(missing), references=tuple(others[False]))
 
 
 def _status(store: Store, folder: Path) -> _Status | None:

@@ -34,17 +34,19 @@ def _pair(manifest: Manifest, pair: PairData, arms: dict[str, list[Comparison]])
         pair,
         runs=tuple(run for run in pair.runs if run.path in wanted),
         sources=tuple(run for run in pair.sources if run.path in wanted),
+        references=tuple(run for run in pair.references if run.path in wanted),
         missing=tuple(entry for entry in pair.missing if entry.path in wanted),
         unneeded=len({entry.path for entry in pair.entry.runs} - wanted),
     )
 
 
 def _wanted_folders(manifest: Manifest, entry: PairEntry, arms: dict[str, list[Comparison]]) -> set[str]:
-    """Folders of the runs that the looks wanted, and of the sources that these start from."""
+    """Folders of the runs that the looks wanted, and of the sources and references that these need."""
     last = {arm: _last_look(manifest, comparisons) for arm, comparisons in arms.items()}
     looks = {name: look for arm, look in last.items() for name in controls(arm)} | {BASELINE: max(last.values())}
     wanted = [run for name, look in looks.items() for run in entry.first_runs(name, runs_at_look(manifest, name, look))]
-    return {run.path for run in wanted} | {run.source_path for run in wanted if run.source_path is not None}
+    needed = {path for run in wanted for path in (run.source_path, *run.reference_paths) if path is not None}
+    return needed | {run.path for run in wanted}
 
 
 def _last_look(manifest: Manifest, comparisons: list[Comparison]) -> int:

@@ -12,6 +12,17 @@ from rl_transfer.study import Look, ScoreConfig, TuningConfig
 FORMAT = 1
 BASELINE = "scratch"
 SOURCES = ("source", "source.sham")
+_REFERENCES = ".reference"
+
+
+def reference_arm(arm: str) -> str:
+    """The name of the from-scratch runs that a method of a transfer arm compares its runs with."""
+    return f"{arm}{_REFERENCES}"
+
+
+def is_judged(arm: str) -> bool:
+    """Whether an arm's runs are what verdicts are about: not sources, not references."""
+    return arm not in SOURCES and not arm.endswith(_REFERENCES)
 
 
 def controls(arm: str) -> tuple[str, str, str]:
@@ -56,6 +67,7 @@ class RunEntry(_Frozen):
     key: str
     path: StorePath
     source_path: StorePath | None = None
+    reference_paths: tuple[StorePath, ...] = ()
 
 
 class RungEntry(_Frozen):
@@ -116,7 +128,7 @@ class PairEntry(_Frozen):
 
     @model_validator(mode="after")
     def _runs_belong_to_arms(self) -> Self:
-        known = {self.baseline, *SOURCES, *self.arms}
+        known = {self.baseline, *SOURCES, *self.arms, *map(reference_arm, self.arms)}
         known |= {f"{name}.placebo" for name, arm in self.arms.items() if arm.placebo}
         known |= {f"{name}.sham" for name, arm in self.arms.items() if arm.sham}
         seen = set()

@@ -26,9 +26,10 @@ class Payoff:
         steps_saved: Restricted mean time to threshold from scratch minus that of the arm, in target steps.
         interval: Its 95 % interval (Welch), not adjusted for the number of arms.
         source_steps: Steps that training the source took, on average; None where a source does not say.
-        total_steps: Target steps of a run and those of its source together; None where the source's are not known.
-        targets: Number of targets after which the source's steps are saved; None where no saving is shown (the
-            interval reaches 0), no source was trained or its steps are not known.
+        total_steps: Target steps of a run, those of its references and of its source together; None where the source's
+            are not known.
+        targets: Number of targets after which the source's steps are saved, each target's references paid for; None
+            where no saving is shown (the interval reaches 0), no source was trained or its steps are not known.
         targets_interval: The same at the ends of the interval, fewest first.
     """
 
@@ -84,14 +85,16 @@ def payoff(manifest: Manifest, pair: PairData, total: Comparison) -> Payoff | No
     arm_U, baseline_U = (_times(pair.entry, side) for side in (arm, baseline))
     low, high = (-end for end in welch_interval(baseline_U, arm_U, _LEVEL)[::-1])
     saved, source_steps = float(baseline_U.mean() - arm_U.mean()), _mean_cost(arm, "source_steps")
+    references = _mean_cost(arm, "reference_steps") or 0.0
     targets, targets_interval = None, None
-    if source_steps and low > 0.0:
-        targets, targets_interval = source_steps / saved, Interval(source_steps / high, source_steps / low)
+    if source_steps and low > references:
+        most, fewest = (source_steps / (end - references) for end in (low, high))
+        targets, targets_interval = source_steps / (saved - references), Interval(fewest, most)
     return Payoff(
         steps_saved=saved,
         interval=Interval(low, high),
         source_steps=source_steps,
-        total_steps=None if source_steps is None else source_steps + target_steps,
+        total_steps=None if source_steps is None else source_steps + references + target_steps,
         targets=targets,
         targets_interval=targets_interval,
     )

@@ -96,6 +96,6 @@ def _rows(pair: PairData) -> Iterator[tuple[object, ...]]:
         for step, return_, score in zip(run.step_T, run.return_T, run.score_T, strict=True):
             number = int(step), float(return_), float(score)
             yield pair.name, run.arm, run.seed, *number, run.source_path or "", run.path
-    for source in pair.sources:
+    for source in (*pair.sources, *pair.references):
         for step, return_ in zip(source.step_T, source.return_T, strict=True):
             yield pair.name, source.arm, source.seed, int(step), float(return_), "", "", source.path

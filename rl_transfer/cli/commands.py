@@ -9,6 +9,7 @@ import tyro
 from rl_transfer.cli.judge import Judge
 from rl_transfer.cli.new import New
 from rl_transfer.cli.plan import Plan
+from rl_transfer.cli.select import Select
 from rl_transfer.cli.source import Source
 from rl_transfer.cli.tune import Tune
 
@@ -145,6 +146,7 @@ Command = (
     | Annotated[Check, tyro.conf.subcommand("check")]
     | Annotated[Plan, tyro.conf.subcommand("plan")]
     | Annotated[Judge, tyro.conf.subcommand("judge")]
+    | Annotated[Select, tyro.conf.subcommand("select")]
     | Annotated[New, tyro.conf.subcommand("new")]
     | Annotated[Tune, tyro.conf.subcommand("tune")]
     | Annotated[Export, tyro.conf.subcommand("export")]

@@ -1,7 +1,7 @@
 """What is refused before anything trains; each error names the file, the line where there is one, and the key."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import lcm
 
@@ -9,15 +9,14 @@ from rl_transfer.errors import ConfigError
 from rl_transfer.execute.reach import Reach, reaches
 from rl_transfer.execute.sources import StoredSource
 from rl_transfer.learner import (
-    refuse_empty_roles,
     refuse_idle_learning,
     refuse_missing_device,
     refuse_random_evaluation,
     refuse_unsuitable_spaces,
 )
-from rl_transfer.methods import Method, build_methods, method_class, resolve_methods
+from rl_transfer.methods import method_class
 from rl_transfer.stats import fewest_seeds
-from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named, StudyConfig, TaskConfig
+from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, StudyConfig, TaskConfig
 from rl_transfer.study.draft import Draft
 from rl_transfer.tasks import SpaceMapping, TaskFacts, inspect_task, map_spaces
 
@@ -95,58 +94,6 @@ def check_tasks(pair: LoadedPair, source_learner: LearnerConfig) -> tuple[TaskFa
     return facts["source"], facts["target"], mapping
 
 
-def check_methods(study: LoadedStudy, pair: LoadedPair, mapping: SpaceMapping) -> dict[str, tuple[Named, ...]]:
-    """Refuse methods that don't exist, don't fit the algorithm, the task or the mapping, or have wrong settings.
-
-    Returns:
-        By arm its methods with all their settings, defaults included.
-
-    Raises:
-        ConfigError: Names the arm, the method and the setting.
-    """
-    resolved = {}
-    for name, arm in study.config.arms.items():
-        learner = pair.learner(name)
-        try:
-            resolved[name] = resolve_methods(arm.methods, learner.algorithm)
-            _refuse_idle_settings(learner, mapping, pair.config.budget.target, arm.methods)
-        except ConfigError as error:
-            raise study.draft.under(error, "arms", name, "methods") from error
-    return resolved
-
-
-def _refuse_idle_settings(learner: LearnerConfig, mapping: SpaceMapping, budget: int, methods: Sequence[Named]) -> None:
-    for index, method in enumerate(build_methods(methods, learner.algorithm)):
-        try:
-            refuse_empty_roles(
-                learner,
-                mapping.target_observation,
-                mapping.target_action,
-                named=method.named_roles,
-                carried=method.carried_roles,
-            )
-            _refuse_late_steps(method, budget)
-            _refuse_unmapped_experience(method, mapping)
-        except ConfigError as error:
-            key = ".".join(filter(None, (str(index), methods[index].name, error.key)))
-            raise ConfigError(error.message, key=key) from error
-
-
-def _refuse_late_steps(method: Method, budget: int) -> None:
-    for setting, steps in method.named_steps.items():
-        if steps >= budget:
-            what = f"{steps} steps are not over before the budget of {budget} ends"
-            raise ConfigError(f"{what}: take fewer, or leave it out", key=setting)
-
-
-def _refuse_unmapped_experience(method: Method, mapping: SpaceMapping) -> None:
-    if "experience" not in method.needs:
-        return
-    for what, empty in (("observations", not mapping.parts), ("actions", not mapping.actions.known_T.any())):
-        if empty:
-            raise ConfigError(f"the pair's mapping takes nothing of the {what}, so no experience can be carried")
-
-
 def check_source_agent(study: LoadedStudy, pair: LoadedPair, agent: StoredSource) -> list[str]:
     """Refuse a stored source that the pair's learner or the study's arms can't use.
 
@@ -178,24 +125,6 @@ def _task_text(task: TaskConfig) -> str:
     settings = task.model_dump(mode="json", exclude_defaults=True)
     del settings["id"]
     return task.id + (f" with {json.dumps(settings)}" if settings else "")
-
-
-def needs_source(methods: tuple[Named, ...]) -> bool:
-    """Whether any of an arm's methods uses anything of a source."""
-    return any(method_class(method.name).needs for method in methods)
-
-
-def refuse_empty_controls(study: LoadedStudy) -> None:
-    """Refuse a placebo or a sham of an arm that uses nothing of the source: it would be the arm itself.
-
-    Raises:
-        ConfigError: Names the arm and the control.
-    """
-    for name, arm in study.config.arms.items():
-        for control, wanted in (("placebo", arm.placebo), ("sham", arm.sham)):
-            if wanted and not needs_source(arm.methods):
-                what = f"{name} uses nothing of the source, so it has no {control}"
-                raise study.draft.error(("arms", name, control), f"{what}: set {control}: false")
 
 
 def target_learners(pair: LoadedPair) -> list[LearnerConfig]:

@@ -9,7 +9,7 @@ from typing import Protocol
 from filelock import FileLock
 
 from rl_transfer.errors import ConfigError, RLTransferError
-from rl_transfer.execute.plan import Plan, PlannedRun
+from rl_transfer.execute.plan import ROLE_ORDER, Plan, PlannedRun
 from rl_transfer.execute.workers import Workers
 from rl_transfer.store import Store, write_spec
 
@@ -109,7 +109,7 @@ class _Execution:
             stored_steps=_steps(stored),
             stage=self._stage,
         )
-        waiting.sort(key=lambda run: (run.spec.role != "source", -run.spec.budget_steps))
+        waiting.sort(key=lambda run: (ROLE_ORDER.index(run.spec.role), -run.spec.budget_steps))
         while waiting:
             with Workers(self._store.root) as workers:
                 self._run_all(workers, waiting, count)
@@ -119,10 +119,9 @@ class _Execution:
         """A run whose source is neither stored nor to be trained would wait for ever."""
         known = {run.key for run in self._runs}
         for run in self._runs:
-            if run.spec.source is not None and run.spec.source.key not in known:
-                raise RLTransferError(
-                    f"{run.name}: its source {run.spec.source.key} is not among the runs to carry out"
-                )
+            for key in run.waits_for:
+                if key not in known:
+                    raise RLTransferError(f"{run.name}: it waits for {key}, which is not among the runs to carry out")
 
     def _run_all(self, workers: Workers, waiting: list[PlannedRun], count: int) -> None:
         """Work through the waiting runs, until none is left or the worker processes are gone."""
@@ -146,16 +145,16 @@ class _Execution:
                 self._observer.run_progress(running[message["key"]].name, message["step"], message["mean_return"])
 
     def _ready(self, waiting: list[PlannedRun]) -> list[PlannedRun]:
-        """Runs that could start now; those whose source left nothing behind are given up.
+        """Runs that could start now; those that wait for a run which left nothing behind are given up.
 
         A source that diverged or whose environment failed leaves the agent of its last checkpoint.
         """
         ready = []
         for run in list(waiting):
-            source = None if run.spec.source is None else self._outcomes.get(run.spec.source.key, "waiting")
-            if source not in ("waiting", "crashed"):
+            before = {self._outcomes.get(key, "waiting") for key in run.waits_for}
+            if before.isdisjoint(("waiting", "crashed")):
                 ready.append(run)
-            elif source == "crashed":
+            elif "crashed" in before:
                 waiting.remove(run)
                 self._outcomes[run.key] = "not run"
                 self._observer.run_ended(run.name, "not run")
@@ -172,9 +171,9 @@ class _Execution:
             return None
         log = self._folders[run.key] / "log.txt"
         if outcome == "not run":
-            assert run.spec.source is not None
-            log = self._folders[run.spec.source.key] / "log.txt"
-            return Failure(run.name, outcome, "its source run crashed", log)
+            crashed = next(key for key in run.waits_for if self._outcomes[key] == "crashed")
+            log = self._folders[crashed] / "log.txt"
+            return Failure(run.name, outcome, "a run that it needs crashed", log)
         status = self._store.status(self._folders[run.key])
         return Failure(run.name, outcome, _last_line(log) if status is None else status["message"], log)
 

@@ -56,7 +56,7 @@ def wanted_runs(plan: Plan, look: Look, undecided: Iterable[tuple[str, str]] | N
     """
     open_arms = None if undecided is None else set(undecided)
     targets = [run for run in plan.runs if run.spec.role == "target" and _is_wanted(plan, run, look, open_arms)]
-    needed = {run.key for run in targets} | {run.spec.source.key for run in targets if run.spec.source is not None}
+    needed = {key for run in targets for key in (run.key, *run.waits_for)}
     pairs = {run.pair for run in targets}
     return tuple(run for run in plan.runs if run.key in needed and run.pair in pairs)
 

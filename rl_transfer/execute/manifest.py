@@ -128,4 +128,6 @@ def _run(run: PlannedRun, store: Store, folders: Mapping[str, Path]) -> dict[str
     }
     if run.spec.source is not None:
         entry["source_path"] = store.relative(folders[run.spec.source.key])
+    if run.spec.references:
+        entry["reference_paths"] = [store.relative(folders[key]) for key in run.spec.references]
     return entry

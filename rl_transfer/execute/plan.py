@@ -3,20 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from rl_transfer.analysis.manifest import reference_arm
 from rl_transfer.errors import ConfigError
 from rl_transfer.execute.check import (
     check_budget,
-    check_methods,
     check_source_agent,
     check_study,
     check_tasks,
-    needs_source,
-    refuse_empty_controls,
     target_learners,
 )
+from rl_transfer.execute.check_methods import check_methods, needs_source, refuse_empty_controls
 from rl_transfer.execute.identity import code_digest, library_versions
 from rl_transfer.execute.second_look import judged_arms, judged_before, second_looks, verdict_settings
 from rl_transfer.execute.sources import StoredSource, find_source
+from rl_transfer.methods import build_methods
 from rl_transfer.run.rehearsal import rehearse
 from rl_transfer.store import Store, run_key
 from rl_transfer.study import (
@@ -32,6 +32,8 @@ from rl_transfer.study import (
 from rl_transfer.tasks import TaskFacts
 
 _EPISODES_PER_SEGMENT = 10
+ROLE_ORDER = ("source", "reference", "target")
+"""What is carried out first."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,12 @@ class PlannedRun:
     seed: int
     spec: RunSpec
     key: str
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """Keys of the runs that must have finished before: its source and its references."""
+        source = () if self.spec.source is None else (self.spec.source.key,)
+        return (*source, *self.spec.references)
 
     @property
     def name(self) -> str:
@@ -109,7 +117,7 @@ def plan_runs(study: LoadedStudy, store: Store) -> Plan:
         planned = list(_PairPlanner(study.config, pair, methods, source, target, agent).runs())
         _rehearse(study, pair, planned, agent)
         runs += planned
-    runs.sort(key=lambda run: run.spec.role != "source")
+    runs.sort(key=lambda run: ROLE_ORDER.index(run.spec.role))
     return Plan(study, tuple(runs), tuple(dict.fromkeys(notes)))
 
 
@@ -175,14 +183,18 @@ class _PairPlanner:
             yield self._planned("scratch", seed)
         for name, arm in self.study.arms.items():
             methods = self.methods[name]
+            references = {seed: list(self._references(name, methods, seed)) for seed in seeds}
+            for planned in references.values():
+                yield from planned
+            keys = {seed: tuple(run.key for run in planned) for seed, planned in references.items()}
             if not needs_source(methods):
-                yield from (self._planned(name, seed, methods=methods) for seed in seeds)
+                yield from (self._planned(name, seed, methods=methods, references=keys[seed]) for seed in seeds)
                 continue
-            yield from self._arm(name, methods, source_keys)
+            yield from self._arm(name, methods, source_keys, keys)
             if arm.placebo:
-                yield from self._arm(f"{name}.placebo", methods, source_keys, scrambled=True)
+                yield from self._arm(f"{name}.placebo", methods, source_keys, keys, scrambled=True)
             if arm.sham:
-                yield from self._arm(f"{name}.sham", methods, self._keys(seeds, shams))
+                yield from self._arm(f"{name}.sham", methods, self._keys(seeds, shams), keys)
 
     def _sources(self, seeds: Sequence[int]) -> list[PlannedRun]:
         """One source for each seed, or the one that all share, or none where no arm uses any."""
@@ -198,11 +210,35 @@ class _PairPlanner:
             return dict.fromkeys(seeds, self.agent.key)
         return {run.seed: run.key for run in sources}
 
+    def _references(self, arm: str, methods: Sequence[Named], seed: int) -> Iterator[PlannedRun]:
+        """From-scratch runs for one seed of an arm alone: runs that shared them would not be independent."""
+        budget, learner = self.pair.budget.target, self.learner(arm)
+        for method in build_methods(methods, learner.algorithm):
+            if (wanted := method.references(budget)) is not None:
+                steps = min(-(-wanted.steps // learner.rollout_steps) * learner.rollout_steps, budget)
+                for number in range(wanted.runs):
+                    run = self._planned(reference_arm(arm), seed * wanted.runs + number)
+                    changed = {
+                        "role": "reference",
+                        "grid": (0, steps),
+                        "episodes": 1,
+                        "horizon_steps": self.pair.budget.horizon or budget,
+                    }
+                    spec = run.spec.model_copy(update=changed)
+                    yield replace(run, spec=spec, key=run_key(spec))
+
     def _arm(
-        self, name: str, methods: tuple[Named, ...], source_keys: Mapping[int, str], *, scrambled: bool = False
+        self,
+        name: str,
+        methods: tuple[Named, ...],
+        source_keys: Mapping[int, str],
+        references: Mapping[int, tuple[str, ...]],
+        *,
+        scrambled: bool = False,
     ) -> Iterator[PlannedRun]:
         for seed, key in source_keys.items():
-            yield self._planned(name, seed, methods=methods, source=SourceSpec(key=key, scrambled=scrambled))
+            source = SourceSpec(key=key, scrambled=scrambled)
+            yield self._planned(name, seed, methods=methods, source=source, references=references[seed])
 
     def _planned(
         self,
@@ -211,6 +247,7 @@ class _PairPlanner:
         *,
         methods: tuple[Named, ...] = (),
         source: SourceSpec | None = None,
+        references: tuple[str, ...] = (),
         sham: bool = False,
     ) -> PlannedRun:
         is_source = arm.partition(".")[0] == "source"
@@ -226,10 +263,12 @@ class _PairPlanner:
             learner=learner,
             methods=methods,
             source=source,
+            references=references,
             mapping=None if source is None else self.pair.mapping,
             grid=evaluation_grid(self.pair, budget),
             episodes=self.pair.evaluation.episodes,
             deterministic=self.pair.evaluation.deterministic,
+            horizon_steps=None if is_source else _horizon(self.pair),
             segment_steps=self.study.segment_steps or segment_steps(learner, facts),
             device=self.study.device,
             seed=seed,
@@ -237,6 +276,11 @@ class _PairPlanner:
             versions=library_versions(learner) | facts.distributions,
         )
         return PlannedRun(self.name, arm, seed, spec, run_key(spec))
+
+
+def _horizon(pair: PairConfig) -> int | None:
+    """The budget that schedules follow; None where it is the target's own."""
+    return None if pair.budget.horizon == pair.budget.target else pair.budget.horizon
 
 
 def evaluation_grid(pair: PairConfig, budget: int) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rl_transfer.analysis.manifest import BASELINE, SOURCES
+from rl_transfer.analysis.manifest import BASELINE, is_judged
 from rl_transfer.store import Store, read_json
 from rl_transfer.study import StudyConfig
 
@@ -41,7 +41,7 @@ def judged_arms(runs: Iterable[tuple[str, str, str]], settings: Mapping[str, Any
     """
     keys: dict[str, dict[str, set[str]]] = {}
     for pair, arm, key in runs:
-        if arm not in SOURCES:
+        if is_judged(arm):
             keys.setdefault(pair, {}).setdefault(arm, set()).add(key)
     return [
         Judged(frozenset(found), frozenset(arms.get(BASELINE, ())), frozenset(arms), repr(sorted(settings.items())))

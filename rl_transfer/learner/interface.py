@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import gymnasium
+import numpy as np
 from numpy.typing import NDArray
 
 from rl_transfer.knowledge import Networks, OptimizerState, Role, Statistics, Transitions
@@ -126,6 +127,31 @@ class Learner(Recipient):
         """
 
     @abstractmethod
+    def features_of(self, observations: Any) -> NDArray[np.float64]:
+        """What the last hidden layer of the policy says, of a value learner that of its Q-network; B x units.
+
+        Args:
+            observations: B x observation shape.
+
+        Raises:
+            DivergedError: If the networks' outputs are not finite.
+        """
+
+    @abstractmethod
+    def values_of(self, observations: Any) -> NDArray[np.float64]:
+        """The expected discounted return from each of B observations, in the rewards that it learned from.
+
+        V of an actor-critic; the largest Q of a value learner; where the policy has a Q, the smallest of the critics'
+        at the deterministic policy's action.
+
+        Args:
+            observations: B x observation shape.
+
+        Raises:
+            DivergedError: If the networks' outputs are not finite.
+        """
+
+    @abstractmethod
     def isolated(self, seed: int) -> AbstractContextManager[None]:
         """A context in which everything random is seeded anew, and after which training's randomness is as before."""
 
@@ -142,6 +168,13 @@ class Learner(Recipient):
         Raises:
             EnvironmentFailedError: If the environment fails.
             DivergedError: If parameters or the networks' outputs stop being finite.
+        """
+
+    @abstractmethod
+    def succeed(self, earlier: "Learner") -> None:
+        """Begin, fresh as it is, where another learner has stopped: with its charged steps and its costs.
+
+        Schedules run over what is left of the budget, and so does what training begins with (random actions, say).
         """
 
     @abstractmethod

@@ -1,10 +1,25 @@
 """What a method is: settings as dataclass fields, and two moments at which it acts."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rl_transfer.knowledge import Knowledge, KnowledgeKind, Role, TensorFate
 from rl_transfer.learner import Learner
+from rl_transfer.tasks import Episode
+
+
+@dataclass(frozen=True)
+class References:
+    """From-scratch runs that a method compares its own run with; no verdict uses them, their steps are charged to it.
+
+    Attributes:
+        runs: How many for each run of the arm.
+        steps: Charged steps that each is trained for.
+    """
+
+    runs: int
+    steps: int
 
 
 class Method:
@@ -50,3 +65,32 @@ class Method:
 
     def attach(self, learner: Learner) -> None:
         """Change how the learner trains; called at the start of every segment, after the learner's state is there."""
+
+    def references(self, budget: int) -> References | None:  # noqa: ARG002 - a hook
+        """The from-scratch runs that it wants to see, given the budget; one method of an arm may want some."""
+        return None
+
+    def review_steps(self, budget: int) -> Sequence[int]:  # noqa: ARG002 - a hook
+        """Charged steps, rising, after each of which it is asked for a review, before the next rollout."""
+        return ()
+
+    def review(
+        self,
+        learner: Learner,  # noqa: ARG002 - a hook
+        step_C: Sequence[int],  # noqa: ARG002
+        own: Sequence[Episode],  # noqa: ARG002
+        references: Sequence[Sequence[Episode]],  # noqa: ARG002
+    ) -> str | None:
+        """Say whether the run had better start anew; it does so once at most. The learner stays as it is.
+
+        Args:
+            learner: For records in its log.
+            step_C: The review steps up to now.
+            own: The run's training episodes up to now, those that ended after the last review step included.
+            references: All training episodes of each reference run.
+
+        Returns:
+            Why the learner is to start anew, from scratch with what is left of the budget and without any of the arm's
+            methods; None to go on.
+        """
+        return None

@@ -78,7 +78,7 @@ def _replacing(folder: Path) -> Iterator[Path]:
 
 def _link_runs(store: Store, pair: PairData, folder: Path) -> None:
     """Link every run's events, by paths that stay right when the store is moved."""
-    for run in (*pair.sources, *pair.runs):
+    for run in pair.finished:
         events = store.root / run.path / "events"
         if events.is_dir():
             link = folder / checked_name(run.arm) / f"seed{run.seed}"

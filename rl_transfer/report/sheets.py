@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rl_transfer.analysis import Comparison, PairData, PairEntry, SourceData, StudyData
+from rl_transfer.analysis import Comparison, PairData, PairEntry, SourceData, StudyData, is_judged
 from rl_transfer.errors import RLTransferError
 from rl_transfer.report.wording import contrast, count, duration
 from rl_transfer.stats import asymptotic_score, jumpstart, mean_score, restricted_mean_time
@@ -18,11 +18,16 @@ from rl_transfer.study import ChoicesConfig, RangeConfig, TuningConfig
 _COST_TITLES = {
     "target_steps": "training steps",
     "source_steps": "steps of its source",
+    "reference_steps": "steps of its references",
     "carried_transitions": "carried transitions",
     "gradient_steps": "gradient steps",
     "evaluation_steps": "evaluation steps",
     "wall_seconds": "time",
 }
+
+
+_OF_OTHERS = ("source_steps", "reference_steps")
+"""What a run is charged for other runs, which the study's total counts as theirs."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,8 @@ class Sheet:
 
 
 def arms_of(pair: PairData) -> list[str]:
-    """The arms of a pair that were planned, sources left out, in the order of the plan."""
-    planned = dict.fromkeys(run.arm for run in pair.entry.runs)
-    return [arm for arm in planned if arm not in ("source", "source.sham")]
+    """The arms of a pair that were planned, sources and references left out, in the order of the plan."""
+    return list(dict.fromkeys(run.arm for run in pair.entry.runs if is_judged(run.arm)))
 
 
 def numbers_sheet(pair: PairData) -> Sheet:
@@ -119,7 +123,7 @@ def failures_sheet(data: StudyData) -> Sheet:
     """Runs that failed, which count with the worst score, and planned runs that are not there."""
     rows = []
     for pair in data.pairs:
-        for run in (*pair.sources, *pair.runs):
+        for run in pair.finished:
             if run.failed:
                 rows.append([pair.name, run.arm, str(run.seed), run.outcome.replace("_", " "), run.message, run.path])
         rows += [[pair.name, entry.arm, str(entry.seed), "missing", "", entry.path] for entry in pair.missing]
@@ -127,11 +131,22 @@ def failures_sheet(data: StudyData) -> Sheet:
     return Sheet(["pair", "arm", "seed", "outcome", "message", where], rows, words=6)
 
 
+def fresh_starts(data: StudyData) -> Iterator[str]:
+    """One text an arm some of whose runs started anew, such as "cartpole guarded 2 of 6, at step 2,048 to 4,096"."""
+    for pair in data.pairs:
+        for arm in arms_of(pair):
+            runs = pair.of_arm(arm)
+            steps = [run.fell_back_at for run in runs if run.fell_back_at is not None]
+            if steps:
+                when = " to ".join(f"{step:,}" for step in sorted({min(steps), max(steps)}))
+                yield f"{pair.name} {arm} {len(steps)} of {len(runs)}, at step {when}"
+
+
 def costs_sheet(pair: PairData) -> Sheet:
     """What the runs of each arm were charged, a run on average."""
-    names = _cost_names((*pair.sources, *pair.runs))
+    names = _cost_names(pair.finished)
     by_arm: dict[str, list[SourceData]] = {}
-    for run in (*pair.sources, *pair.runs):
+    for run in pair.finished:
         by_arm.setdefault(run.arm, []).append(run)
     rows = [[arm, str(len(runs)), *(_cost(name, _mean(runs, name)) for name in names)] for arm, runs in by_arm.items()]
     return Sheet(["arm", "runs", *(_COST_TITLES.get(name, name.replace("_", " ")) for name in names)], rows)
@@ -155,8 +170,9 @@ def _cost(name: str, cost: float | None) -> str:
 
 def total_cost(data: StudyData) -> str:
     """What all runs of the study were charged together, each counted once though several pairs may use it."""
-    runs = {run.path: run for pair in data.pairs for run in (*pair.sources, *pair.runs)}.values()
-    sums = {name: sum(run.costs.get(name, 0.0) for run in runs) for name in _cost_names(runs) if name != "source_steps"}
+    runs = {run.path: run for pair in data.pairs for run in pair.finished}.values()
+    own = [name for name in _cost_names(runs) if name not in _OF_OTHERS]
+    sums = {name: sum(run.costs.get(name, 0.0) for run in runs) for name in own}
     costs = ", ".join(f"{_COST_TITLES.get(name, name)} {_cost(name, total)}" for name, total in sums.items())
     return f"{len(runs)} runs: {costs}"
 

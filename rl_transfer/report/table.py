@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rl_transfer.analysis import Comparison, Manifest, StudyResults
-from rl_transfer.report.sheets import sources_missed
+from rl_transfer.report.sheets import fresh_starts, sources_missed
 from rl_transfer.report.wording import (
     contrast,
     count,
@@ -94,6 +94,8 @@ def _notes(results: StudyResults) -> Iterator[Text]:
     if any(comparison.seeds_to_decide is not None for comparison in results.comparisons):
         where = "; its key first_seed gives fresh ones" if manifest.curves is None else ", all of them fresh"
         yield Text(f"a new study: planned with that many seeds{where}.", style="dim")
+    if anew := list(fresh_starts(results.data)):
+        yield Text(f"started anew from scratch, on the advice of a method of the arm: {'; '.join(anew)}.", style="dim")
     if missed := list(sources_missed(results.data)):
         yield Text(f"sources below their threshold: {', '.join(missed)}.", style="dim")
     for word, meaning in remarks_explained(results.comparisons).items():

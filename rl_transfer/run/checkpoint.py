@@ -1,12 +1,13 @@
 """Checkpoints at the boundaries of segments: what a run needs to go on after it was killed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from rl_transfer.errors import StoreError
 from rl_transfer.learner import Learner
 from rl_transfer.run.curve import Row
 from rl_transfer.store import read_json, write_json
+from rl_transfer.tasks import Episode
 
 
 @dataclass(frozen=True)
@@ -18,21 +19,25 @@ class Checkpoint:
         rows: The curve so far.
         events: Names of the TensorBoard files that are complete.
         wall_seconds: Time spent so far.
+        episodes: The training episodes so far.
+        reviews: How often the methods have been asked whether to give up what was transferred.
+        fell_back_at: The charged step at which it was given up; None if it was not.
     """
 
     segment: int
     rows: tuple[Row, ...] = ()
     events: tuple[str, ...] = ()
     wall_seconds: float = 0.0
+    episodes: tuple[Episode, ...] = ()
+    reviews: int = 0
+    fell_back_at: int | None = None
 
 
 def save(folder: Path, checkpoint: Checkpoint, learner: Learner) -> None:
     """Write a checkpoint; it counts only once its last file is there. The one before it is kept, older ones go."""
     learner.save_state(folder, checkpoint.segment)
-    write_json(
-        _file(folder, checkpoint.segment),
-        {"rows": checkpoint.rows, "events": checkpoint.events, "wall_seconds": checkpoint.wall_seconds},
-    )
+    content = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint) if field.name != "segment"}
+    write_json(_file(folder, checkpoint.segment), content)
     for outdated in (_file(folder, checkpoint.segment - 2), folder / f"learner-{checkpoint.segment - 2:04d}.pt"):
         outdated.unlink(missing_ok=True)
 
@@ -55,6 +60,9 @@ def latest(folder: Path) -> Checkpoint | None:
             ),
             events=tuple(content["events"]),
             wall_seconds=float(content["wall_seconds"]),
+            episodes=tuple(Episode(int(step), float(r), int(length)) for step, r, length in content["episodes"]),
+            reviews=int(content["reviews"]),
+            fell_back_at=content["fell_back_at"],
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StoreError(f"{files[-1]}: no checkpoint of this release: {error}") from error

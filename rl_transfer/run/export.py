@@ -54,14 +54,9 @@ def export_run(folder: Path, form: ActorFormat, output: Path | None = None, *, o
         ConfigError: If the run has no finished agent, the file is there already, or a package is missing.
         StoreError: If the agent can't be read.
     """
-    spec = read_spec(folder)
-    _refuse_unfinished(folder)
-    if spec.imported is not None and spec.imported.backbone:
-        raise ConfigError("is a vision backbone, which can't act: export a run that used it", file=folder)
+    spec, learner = read_spec(folder), load_agent(folder)
     file = output or folder / "agent" / f"actor{_SUFFIXES[form]}"
-    learner = _learner(spec)
     try:
-        _load(learner, folder / "agent")
         facts = {
             "algorithm": spec.learner.algorithm,
             "task": spec.task.id,
@@ -76,12 +71,35 @@ def export_run(folder: Path, form: ActorFormat, output: Path | None = None, *, o
     return file
 
 
+def load_agent(folder: Path) -> Learner:
+    """A finished run's agent, to act and to be asked; it has no room for experience.
+
+    Args:
+        folder: The run's folder.
+
+    Raises:
+        ConfigError: If the run is not finished, left no agent, or is a vision backbone.
+        StoreError: If the agent can't be read.
+    """
+    spec = read_spec(folder)
+    _refuse_unfinished(folder)
+    if spec.imported is not None and spec.imported.backbone:
+        raise ConfigError("is a vision backbone, which can't act: take a run that used it", file=folder)
+    learner = _learner(spec)
+    try:
+        _load(learner, folder / "agent")
+    except BaseException:
+        learner.close()
+        raise
+    return learner
+
+
 def _refuse_unfinished(folder: Path) -> None:
     status = Store(folder).status(folder)
     if status is None:
         raise ConfigError("this run is not finished: 'rl-transfer run' of its study goes on with it", file=folder)
     if not (folder / "agent" / "networks.safetensors").is_file():
-        raise ConfigError(f"this run left no agent ({status.get('outcome')}): export another one", file=folder)
+        raise ConfigError(f"this run left no agent ({status.get('outcome')}): take another one", file=folder)
 
 
 def _learner(spec: RunSpec) -> Learner:

@@ -19,6 +19,7 @@ from rl_transfer.methods import build_methods
 from rl_transfer.run import checkpoint as checkpoints
 from rl_transfer.run.checkpoint import Checkpoint
 from rl_transfer.run.curve import Curve, play
+from rl_transfer.run.reviews import Reviews, StartAnew, write_episodes
 from rl_transfer.run.transfer import kinds_needed, print_fates, read_source, transfer, write_fates
 from rl_transfer.store import read_json, read_spec, write_csv, write_json
 from rl_transfer.study import RunSpec
@@ -41,13 +42,23 @@ class Run:
         folder: Where the results go, and where an earlier attempt left its checkpoints.
         source: Folder of the finished source run, for a run that uses knowledge.
         on_progress: Called at every rollout and evaluation.
+        references: Folders of the finished reference runs, in the specification's order.
     """
 
     def __init__(
-        self, spec: RunSpec, folder: Path, source: Path | None, on_progress: Callable[[Progress], None]
+        self,
+        spec: RunSpec,
+        folder: Path,
+        source: Path | None,
+        on_progress: Callable[[Progress], None],
+        references: Sequence[Path] = (),
     ) -> None:
         self.spec, self.folder, self.source = spec, folder, source
         self.methods = build_methods(spec.methods, spec.learner.algorithm)
+        self._references = references
+        self._reviews = Reviews(self.methods, spec.budget_steps, references)
+        self._reviews_held = 0
+        self._fell_back_at: int | None = None
         self._on_progress = on_progress
         self._last_return: float | None = None
         self._checkpoints = folder / "checkpoints"
@@ -69,7 +80,11 @@ class Run:
         learner = self._restore(state)
         try:
             while self._meter.steps < self.spec.budget_steps:
-                self._train_segment(learner, state, curve)
+                try:
+                    self._train_segment(learner, state, curve)
+                except StartAnew as reason:
+                    learner = self._start_anew(learner, reason)
+                    continue
                 learner.close()  # first: the checkpoint counts its log file as complete
                 state = self._save(learner, state, curve)
                 if state.segment == stop_after_segment:
@@ -123,12 +138,27 @@ class Run:
                     file.unlink()
         learner = self._learner(log=True)
         learner.load_state(self._checkpoints, state.segment)
-        for method in self.methods:
-            method.attach(learner)
+        self._meter.episodes = list(state.episodes)
+        self._reviews_held, self._fell_back_at = state.reviews, state.fell_back_at
+        if self._fell_back_at is None:
+            for method in self.methods:
+                method.attach(learner)
         return learner
+
+    def _start_anew(self, learner: Learner, reason: StartAnew) -> Learner:
+        """Go on from scratch, without any method, with what is left of the budget."""
+        learner.close()
+        self._fell_back_at, episodes = self._meter.steps, self._meter.episodes
+        print(f"starts anew at step {self._fell_back_at}: {reason}", flush=True)
+        fresh = self._learner(log=True)
+        fresh.succeed(learner)
+        self._meter.episodes = episodes
+        return fresh
 
     def _train_segment(self, learner: Learner, state: Checkpoint, curve: Curve) -> None:
         def watch(charged: int, after: int) -> None:
+            curve.measure_before(learner, charged + 1)
+            self._review(learner, charged)
             curve.measure_before(learner, after)
             self._on_progress(Progress(charged, self._last_return))
 
@@ -138,9 +168,18 @@ class Run:
         learner.train(
             until=min((state.segment + 1) * spec.segment_steps, spec.budget_steps),
             horizon=spec.horizon_steps or spec.budget_steps,
-            seed=seeds.integer(spec.role, spec.seed, "segment", state.segment),
+            seed=seeds.integer(spec.role, spec.seed, "segment", state.segment, *self._life()),
             watch=watch,
         )
+
+    def _review(self, learner: Learner, charged: int) -> None:
+        if self._fell_back_at is None:
+            episodes = self._meter.episodes
+            self._reviews_held = self._reviews.hold(learner, episodes, charged, self._reviews_held)
+
+    def _life(self) -> tuple[int, ...]:
+        """What sets the seeds of a learner that has started anew apart from those before."""
+        return () if self._fell_back_at is None else (1,)
 
     def _save(self, learner: Learner, state: Checkpoint, curve: Curve) -> Checkpoint:
         after = Checkpoint(
@@ -148,6 +187,9 @@ class Run:
             rows=tuple(curve.rows),
             events=tuple(sorted(file.name for file in self._events.iterdir())),
             wall_seconds=state.wall_seconds + self._lap(),
+            episodes=tuple(self._meter.episodes),
+            reviews=self._reviews_held,
+            fell_back_at=self._fell_back_at,
         )
         checkpoints.save(self._checkpoints, after, learner)
         return after
@@ -216,11 +258,13 @@ class Run:
 
     def _write_results(self, learner: Learner, curve: Curve, state: Checkpoint, *, retention_steps: int = 0) -> None:
         curve.write(self.folder / "curve.csv")
+        write_episodes(self.folder, self._meter.episodes)
         write_json(
             self.folder / "costs.json",
             {
                 "target_steps": self._meter.steps,
                 **self._source_cost(),
+                **self._reference_cost(),
                 "carried_transitions": learner.carried_transitions,
                 "gradient_steps": learner.gradient_steps,
                 "evaluation_steps": curve.evaluation_steps + retention_steps,
@@ -236,11 +280,22 @@ class Run:
         steps = read_json(self.source / "costs.json")["target_steps"] if imported is None else imported.steps
         return {} if steps is None else {"source_steps": steps}
 
+    def _reference_cost(self) -> dict[str, int]:
+        """The steps of the runs that a method compared this one with, where one did."""
+        steps = [read_json(folder / "costs.json")["target_steps"] for folder in self._references]
+        return {"reference_steps": sum(steps)} if steps else {}
+
     def _write_status(self, outcome: str, message: str, failed_at: int | None) -> None:
         write_json(self.folder / "machine.json", {"platform": platform.platform(), "processor": _processor()})
         write_json(
             self.folder / "status.json",
-            {"status": "finished", "outcome": outcome, "message": message, "failed_at_step": failed_at},
+            {
+                "status": "finished",
+                "outcome": outcome,
+                "message": message,
+                "failed_at_step": failed_at,
+                **({} if self._fell_back_at is None else {"fell_back_at_step": self._fell_back_at}),
+            },
         )
         shutil.rmtree(self._checkpoints, ignore_errors=True)
 

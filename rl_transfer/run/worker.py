@@ -73,7 +73,8 @@ def _carry_out(store: Store, folders: dict[str, Path], key: str, messages: Messa
     with FileLock(store.lock(key)):
         if store.status(folder) is None:
             source = None if spec.source is None else folders[spec.source.key]
-            Run(spec, folder, source, _Reporter(key, messages)).carry_out()
+            references = [folders[reference] for reference in spec.references]
+            Run(spec, folder, source, _Reporter(key, messages), references).carry_out()
 
 
 def _summary(error: BaseException) -> str:

@@ -20,6 +20,12 @@ from rl_transfer.stats.metrics import (
 )
 from rl_transfer.stats.planning import fewest_seeds, seeds_to_decide
 from rl_transfer.stats.power import POWER, detectable_difference, detection_power, equivalence_power
+from rl_transfer.stats.rank_correlation import (
+    FirstChoice,
+    RankCorrelation,
+    first_choice,
+    partial_rank_correlation,
+)
 from rl_transfer.stats.ratio import ratio_interval
 from rl_transfer.stats.shift_test import (
     Interval,
@@ -30,32 +36,43 @@ from rl_transfer.stats.shift_test import (
     smallest_reachable_p,
     welch_interval,
 )
+from rl_transfer.stats.similarity import dynamics_error, linear_cka, rank_agreement, returns_to_go
 from rl_transfer.stats.stratified import StratifiedTest
+from rl_transfer.stats.student import prediction_p
 
 __all__ = [
     "POWER",
+    "FirstChoice",
     "Interval",
+    "RankCorrelation",
     "RestrictedTime",
     "ShiftTest",
     "StratifiedTest",
     "asymptotic_score",
     "detectable_difference",
     "detection_power",
+    "dynamics_error",
     "equivalence_power",
     "fewest_seeds",
+    "first_choice",
     "holm",
     "interquartile_band",
     "interquartile_mean",
     "interval",
     "jumpstart",
+    "linear_cka",
     "mean_interval",
     "mean_score",
     "p_value",
+    "partial_rank_correlation",
     "performance_profile",
+    "prediction_p",
     "probability_of_improvement",
     "profile_band",
+    "rank_agreement",
     "ratio_interval",
     "restricted_mean_time",
+    "returns_to_go",
     "seeds_to_decide",
     "smallest_reachable_p",
     "steps_to_threshold",

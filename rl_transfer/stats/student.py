@@ -1,8 +1,12 @@
 """Student's t distribution, with the infinite values that constant samples need."""
 
 from collections.abc import Iterable
+from math import sqrt
 
+from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit  # type: ignore[import-untyped]  # scipy ships no types
+
+from rl_transfer.stats.checks import as_sample
 
 
 def two_sided_p(statistic: float, freedom: float) -> float:
@@ -45,3 +49,28 @@ def satterthwaite(squared_errors: Iterable[tuple[float, int]]) -> float:
     """
     known = list(squared_errors)
     return float(sum(error for error, _ in known) ** 2 / sum(error**2 / freedom for error, freedom in known))
+
+
+def prediction_p(value: float, sample_R: ArrayLike) -> float:
+    """How probably one more value of a sample's normal distribution would be as low as this one.
+
+    Source: Hahn and Meeker (1991), Statistical Intervals, chapter 4, inverted.
+
+    Args:
+        value: The one value.
+        sample_R: The sample, shape (at least 2,).
+
+    Returns:
+        A one-sided p-value in [0, 1]; where the sample has no spread 0 for a lower value, else 1.
+
+    Raises:
+        ValueError: If the sample has fewer than two values or is not finite.
+    """
+    values = as_sample(sample_R, "sample_R")
+    runs = len(values)
+    if runs < 2:
+        raise ValueError(f"sample_R needs at least two values, not {runs}")
+    below, spread = value - float(values.mean()), float(values.std(ddof=1))
+    if spread == 0.0:
+        return 0.0 if below < 0.0 else 1.0
+    return float(stdtr(runs - 1, below / (spread * sqrt(1.0 + 1.0 / runs))))

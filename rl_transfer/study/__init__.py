@@ -1,6 +1,7 @@
 """The validated configuration: small frozen types, and the one place where files become them."""
 
 from rl_transfer.study.base import Frozen, Many, Named
+from rl_transfer.study.candidates import load_candidates
 from rl_transfer.study.config import (
     ArmConfig,
     BudgetConfig,
@@ -101,6 +102,7 @@ __all__ = [
     "has_parameters",
     "image_shape",
     "is_byte_image",
+    "load_candidates",
     "load_study",
     "looks_like_path",
     "parse_features",

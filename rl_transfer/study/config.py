@@ -12,6 +12,7 @@ from pydantic import (
     NonNegativeInt,
     PositiveFloat,
     PositiveInt,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -43,10 +44,23 @@ class TaskConfig(Frozen):
 
 
 class BudgetConfig(Frozen):
-    """Environment steps that training may use; the source's may be left out where nothing trains a source."""
+    """Environment steps that training may use; the source's may be left out where nothing trains a source.
+
+    Attributes:
+        horizon: The budget that schedules follow on the target, where training stops before it.
+    """
 
     source: PositiveInt | None = None
     target: PositiveInt
+    horizon: PositiveInt | None = None
+
+    @field_validator("horizon")
+    @classmethod
+    def _not_before_the_budget(cls, horizon: int | None, found: ValidationInfo) -> int | None:
+        target = found.data.get("target")
+        if horizon is not None and target is not None and horizon < target:
+            raise PydanticCustomError("horizon", "must be at least the target's budget of {target}", {"target": target})
+        return horizon
 
 
 class EvaluationConfig(Frozen):

@@ -167,7 +167,7 @@ def load_study(text: str, overrides: Overrides | None = None) -> LoadedStudy:
     for key, value in (overrides or {}).items():
         study.lay_over(tuple(key.split(".")), value, _SET)
     config = study.validate(StudyConfig)
-    pairs = tuple(replace(pair, learners=_own_learners(pair, config, study)) for pair in _pairs(study, config))
+    pairs = tuple(replace(pair, learners=own_learners(pair, config, study)) for pair in _pairs(study, config))
     for index, pair in enumerate(pairs):
         if pair.name in [earlier.name for earlier in pairs[:index]]:
             place: KeyPath = ("pairs", index) if index < len(config.pairs) else ()
@@ -192,8 +192,8 @@ def _refuse_other_tuning(study: Draft, tuning: TuningConfig, pairs: tuple[Loaded
 
 def _pairs(study: Draft, config: StudyConfig) -> Iterator[LoadedPair]:
     for index, text in enumerate(config.pairs):
-        draft = _pair_draft(text, ("pairs", index), study)
-        yield _finished(draft.file.stem, draft, study)
+        draft = pair_draft(text, ("pairs", index), study)
+        yield finished(draft.file.stem, draft, study)
     for index, ladder in enumerate(config.ladders):
         yield from _rungs(ladder, ("ladders", index), study)
     yield from _cells(config.matrix, study)
@@ -201,39 +201,51 @@ def _pairs(study: Draft, config: StudyConfig) -> Iterator[LoadedPair]:
 
 def _rungs(ladder: LadderConfig, key: KeyPath, study: Draft) -> Iterator[LoadedPair]:
     for index, rung in enumerate(ladder.rungs):
-        draft = _pair_draft(ladder.pair, (*key, "pair"), study)
+        draft = pair_draft(ladder.pair, (*key, "pair"), study)
         draft.lay_over(tuple(ladder.key.split(".")), rung.value, study.place((*key, "rungs", index, "value")))
         if rung.source_threshold_return is not None:
             key_there = (*key, "rungs", index, "source_threshold_return")
             draft.lay_over(("source_threshold_return",), rung.source_threshold_return, study.place(key_there))
         place = Rung(ladder.name, ladder.distance, rung.distance)
-        yield _finished(f"{ladder.name}_{rung.distance:g}".replace(".", "_").replace("+", ""), draft, study, place)
+        yield finished(f"{ladder.name}_{rung.distance:g}".replace(".", "_").replace("+", ""), draft, study, place)
 
 
 def _cells(matrix: dict[str, str], study: Draft) -> Iterator[LoadedPair]:
     """Every pair's target, learner, budget and anchors, with every other's target as its source."""
     alone = {
-        name: _finished(name, _pair_draft(text, ("matrix", name), study), study).config for name, text in matrix.items()
+        name: finished(name, pair_draft(text, ("matrix", name), study), study).config for name, text in matrix.items()
     }
     for target, text in matrix.items():
         for source, config in alone.items():
             if source == target:
                 continue
-            draft, place = _pair_draft(text, ("matrix", target), study), study.place(("matrix", source))
-            for key in ("mapping", "source_agent", "source_learner"):
-                draft.raw.pop(key, None)
-            score, learner = config.score, config.learner.model_dump(mode="json", exclude_unset=True)
-            learned = score.random + config.threshold_score * (score.reference - score.random)
-            draft.lay_over(("source",), config.target.model_dump(mode="json", exclude_unset=True), place)
-            draft.lay_over(("budget", "source"), config.budget.source or config.budget.target, place)
-            draft.lay_over(("source_threshold_return",), learned, place)
-            if config.learner != alone[target].learner:
-                draft.lay_over(("source_learner",), learner, place)
+            draft, place = pair_draft(text, ("matrix", target), study), study.place(("matrix", source))
+            lay_source_over(draft, place, config, alone[target].learner)
             draft.lay_over(("description",), f"{source} to {target}", place)
-            yield _finished(f"{source}_to_{target}", draft, study, Cell(source, target))
+            yield finished(f"{source}_to_{target}", draft, study, Cell(source, target))
 
 
-def _pair_draft(text: str, key: KeyPath, study: Draft) -> Draft:
+def lay_source_over(draft: Draft, place: Place, source: PairConfig, learner: LearnerConfig) -> None:
+    """Let a pair's draft have another pair's target, learner and budget as its source.
+
+    Args:
+        draft: The pair.
+        place: Where it says so.
+        source: The other pair.
+        learner: What learns the pair's target.
+    """
+    for key in ("mapping", "source_agent", "source_learner"):
+        draft.raw.pop(key, None)
+    score, config = source.score, source.learner.model_dump(mode="json", exclude_unset=True)
+    learned = score.random + source.threshold_score * (score.reference - score.random)
+    draft.lay_over(("source",), source.target.model_dump(mode="json", exclude_unset=True), place)
+    draft.lay_over(("budget", "source"), source.budget.source or source.budget.target, place)
+    draft.lay_over(("source_threshold_return",), learned, place)
+    if source.learner != learner:
+        draft.lay_over(("source_learner",), config, place)
+
+
+def pair_draft(text: str, key: KeyPath, study: Draft) -> Draft:
     """A pair's file as it was read, found from the study's folder (an override's from the current one)."""
     base = Path.cwd() if study.place(key) == _SET else study.file.parent
     try:
@@ -244,7 +256,12 @@ def _pair_draft(text: str, key: KeyPath, study: Draft) -> Draft:
     return Draft(file, *read_yaml(file))
 
 
-def _finished(name: str, draft: Draft, study: Draft, place: Rung | Cell | None = None) -> LoadedPair:
+def finished(name: str, draft: Draft, study: Draft, place: Rung | Cell | None = None) -> LoadedPair:
+    """A pair from its draft, with what the study lays over every pair.
+
+    Raises:
+        ConfigError: If anything is missing, unknown, of a wrong type or contradictory.
+    """
     for section in _LAID_OVER_PAIRS:
         _lay_section(section, study, draft)
     config = draft.validate(PairConfig)
@@ -256,7 +273,7 @@ class _Alone(Frozen):
     learner: LearnerConfig
 
 
-def _own_learners(pair: LoadedPair, config: StudyConfig, study: Draft) -> dict[str, LearnerConfig]:
+def own_learners(pair: LoadedPair, config: StudyConfig, study: Draft) -> dict[str, LearnerConfig]:
     """What arms lay over the pair's learner; its algorithm and environments stay, so that their budgets compare."""
     arms: dict[KeyPath, ScratchConfig | ArmConfig] = {("scratch",): config.scratch}
     arms |= {("arms", name): arm for name, arm in config.arms.items()}

@@ -45,10 +45,12 @@ class RunSpec(Frozen):
     """One run, resolved: two runs with equal specifications have byte-identical curves.
 
     Attributes:
-        role: A source run keeps what it leaves behind, and draws from its own seed branch.
+        role: A source run keeps what it leaves behind. A reference run learns the target from scratch, for a method to
+            look at and no verdict to use. Each role draws from its own seed branch.
         sham: The source's rewards are shuffled and its terminations hidden (sources only).
         mapping: Between the source's spaces and this task's; None where they are the same, or there is no source.
         task_digest: Digest of the environment's and the wrappers' source code.
+        references: Keys of the from-scratch runs that a method compares the run with.
         imported: For an agent that a stranger trained: its file. Its run is the evaluation at step 0.
         grid: Evaluation points in charged environment steps, 0 and the budget included.
         horizon_steps: The budget that schedules follow, where training stops before it.
@@ -57,7 +59,7 @@ class RunSpec(Frozen):
         versions: Versions of the interpreter and of the libraries that the result depends on.
     """
 
-    role: Literal["source", "target"]
+    role: Literal["source", "reference", "target"]
     task: TaskConfig
     task_digest: str
     sham: bool = False
@@ -65,6 +67,7 @@ class RunSpec(Frozen):
     methods: Many[Named] = ()
     source: SourceSpec | None = None
     mapping: MappingConfig | None = None
+    references: Many[str] = ()
     imported: ImportedFile | None = None
     grid: Many[NonNegativeInt]
     horizon_steps: PositiveInt | None = None

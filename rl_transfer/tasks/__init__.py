@@ -1,11 +1,11 @@
 """Environments: making them from a task, charging their steps, evaluating in them."""
 
-from rl_transfer.tasks.evaluate import Episodes, evaluate
+from rl_transfer.tasks.evaluate import Episodes, as_batch, evaluate
 from rl_transfer.tasks.index_map import IndexMap, resize_matrix
 from rl_transfer.tasks.make import TaskFacts, inspect_task, keyword_parameters, keywords, make
 from rl_transfer.tasks.map_spaces import map_spaces
 from rl_transfer.tasks.mapping import Part, SpaceMapping
-from rl_transfer.tasks.meter import Charged, Meter
+from rl_transfer.tasks.meter import Charged, Episode, Meter
 from rl_transfer.tasks.sham import Sham
 from rl_transfer.tasks.spaces import HasSpaces, feature_count
 from rl_transfer.tasks.vector import ChargedMembers, TaskEnvironments, vector_environment
@@ -13,6 +13,7 @@ from rl_transfer.tasks.vector import ChargedMembers, TaskEnvironments, vector_en
 __all__ = [
     "Charged",
     "ChargedMembers",
+    "Episode",
     "Episodes",
     "HasSpaces",
     "IndexMap",
@@ -22,6 +23,7 @@ __all__ = [
     "SpaceMapping",
     "TaskEnvironments",
     "TaskFacts",
+    "as_batch",
     "evaluate",
     "feature_count",
     "inspect_task",

@@ -54,7 +54,7 @@ def _play_singles(task: TaskConfig, act: Act, seeds: Sequence[int]) -> Episodes:
         observations = [env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)]
         playing = list(range(len(envs)))
         while playing:
-            actions = act(_batch([observations[index] for index in playing]))
+            actions = act(as_batch([observations[index] for index in playing]))
             still = []
             for index, action in zip(playing, actions, strict=True):
                 observations[index], reward, terminated, truncated, _ = envs[index].step(action)
@@ -119,8 +119,8 @@ def _refuse_unusable(steps: int, observation_P: NDArray[Any], reward_P: NDArray[
             refuse_unusable(steps, observation, reward)
 
 
-def _batch(observations: Sequence[Any]) -> Any:
+def as_batch(observations: Sequence[Any]) -> Any:
     """Observations side by side; those of a Dict space key by key."""
     if isinstance(observations[0], Mapping):
-        return {key: _batch([observation[key] for observation in observations]) for key in observations[0]}
+        return {key: as_batch([observation[key] for observation in observations]) for key in observations[0]}
     return np.stack(observations)

@@ -1,7 +1,7 @@
 """Charging: every environment step of a run is counted where it happens."""
 
 from collections.abc import Mapping
-from typing import Any, SupportsFloat
+from typing import Any, NamedTuple, SupportsFloat
 
 import gymnasium
 import numpy as np
@@ -11,11 +11,26 @@ from rl_transfer.errors import EnvironmentFailedError
 _LONGEST = 500
 
 
+class Episode(NamedTuple):
+    """An episode that has ended.
+
+    Attributes:
+        step: Charged steps by then, over all environments that share a meter.
+        reward_sum: Its undiscounted return: the task's own reward, whatever training makes of it.
+        length: Its steps.
+    """
+
+    step: int
+    reward_sum: float
+    length: int
+
+
 class Meter:
-    """Counts environment steps, over all environments that share it."""
+    """Counts environment steps and keeps the episodes that ended, over all environments that share it."""
 
     def __init__(self, steps: int = 0) -> None:
         self.steps = steps
+        self.episodes: list[Episode] = []
 
 
 class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
@@ -31,6 +46,7 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
     def __init__(self, env: gymnasium.Env[Any, Any], meter: Meter) -> None:
         super().__init__(env)
         self.meter = meter
+        self._reward_sum, self._length = 0.0, 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment.
@@ -43,6 +59,7 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
         except (Exception, SystemExit) as error:
             raise reset_failed(error) from error
         refuse_unusable(self.meter.steps, observation, 0.0)
+        self._reward_sum, self._length = 0.0, 0
         return observation, info
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:
@@ -57,6 +74,10 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
             raise step_failed(self.meter.steps, error) from error
         self.meter.steps += 1
         refuse_unusable(self.meter.steps, observation, reward)
+        self._reward_sum += float(reward)
+        self._length += 1
+        if terminated or truncated:
+            self.meter.episodes.append(Episode(self.meter.steps, self._reward_sum, self._length))
         return observation, reward, terminated, truncated, info
 
 

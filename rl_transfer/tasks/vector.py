@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import rl_transfer_envs
 from rl_transfer.study import TaskConfig
 from rl_transfer.tasks.make import Env
-from rl_transfer.tasks.meter import Meter, refuse_unusable, reset_failed, step_failed
+from rl_transfer.tasks.meter import Episode, Meter, refuse_unusable, reset_failed, step_failed
 from rl_transfer_envs.vector import MembersEnv
 
 # Fewer are stepped faster one after the other; the results are the same.
@@ -91,6 +91,8 @@ class ChargedMembers:
         assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
         self.env = env
         self.meter = meter
+        self._reward_sum_N = np.zeros(env.num_envs)
+        self._length_N = np.zeros(env.num_envs, np.int64)
 
     def reset(self, seeds: Sequence[int | None]) -> NDArray[Any]:
         """Start an episode in every member.
@@ -105,6 +107,7 @@ class ChargedMembers:
         if not np.isfinite(observation_N).all():
             for observation in observation_N:
                 refuse_unusable(self.meter.steps, observation, 0.0)
+        self._reward_sum_N[:] = self._length_N[:] = 0
         return observation_N
 
     def step(self, actions: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any], Any]:
@@ -122,6 +125,10 @@ class ChargedMembers:
         usable = np.isfinite(reward_N).all() and np.isfinite(observation_N).all()
         if not usable or (last_N is not None and not np.isfinite(np.stack(last_N[infos["_final_obs"]])).all()):
             self._find_unusable(observation_N, reward_N, last_N)
+        self._reward_sum_N += reward_N
+        self._length_N += 1
+        if last_N is not None:
+            self._end_episodes(terminated_N | truncated_N)
         self.meter.steps += self.env.num_envs
         return observation_N, reward_N, terminated_N, truncated_N, last_N
 
@@ -137,6 +144,13 @@ class ChargedMembers:
             self.meter.steps += getattr(error, "member", 0)
             raise step_failed(self.meter.steps, error) from error
         return taken
+
+    def _end_episodes(self, over_N: NDArray[Any]) -> None:
+        """Tell the meter of the members whose episode is over: each ended on its own step."""
+        for member in np.flatnonzero(over_N).tolist():
+            ended = self.meter.steps + member + 1, float(self._reward_sum_N[member]), int(self._length_N[member])
+            self.meter.episodes.append(Episode(*ended))
+        self._reward_sum_N[over_N], self._length_N[over_N] = 0.0, 0
 
     def _find_unusable(self, observation_N: NDArray[Any], reward_N: NDArray[Any], last_N: Any) -> None:
         """Charge the members one after the other, up to the first that failed."""

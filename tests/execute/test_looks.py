@@ -108,7 +108,7 @@ def test_a_run_whose_source_nobody_trains_is_refused(tmp_path):
     store = Store(tmp_path / "runs")
     store.open()
     some = replace(planned, runs=tuple(run for run in planned.runs if run.arm != "source"))
-    with pytest.raises(RLTransferError, match=r"its source .* is not among the runs to carry out"):
+    with pytest.raises(RLTransferError, match=r"it waits for .*, which is not among the runs to carry out"):
         execute(some, store, assign_folders(planned, store), workers=1, observer=Recorder())
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from rl_transfer import seeds
 from rl_transfer.knowledge import Knowledge, Networks, write_networks
 from rl_transfer.learner import Learner, build_learner
 from rl_transfer.run.protocol import Progress, Run
+from rl_transfer.run.reviews import write_episodes
 from rl_transfer.store import read_json, run_key, write_json, write_spec
 from rl_transfer.study import LEARNERS, DQNConfig, LearnerConfig, Named, PPOConfig, RunSpec, SourceSpec, TaskConfig
-from rl_transfer.tasks import Charged, Meter, make
+from rl_transfer.tasks import Charged, Episode, Meter, make
 
 WALK = TaskConfig(id="probes:Walk-v0")
 BOX_WALK = TaskConfig(id="probes:Walk-v0", kwargs={"continuous": True})
@@ -175,11 +177,28 @@ def folder_of(spec: RunSpec, root: Path) -> Path:
     return folder
 
 
-def carry_out(spec: RunSpec, root: Path, source: Path | None = None, on_progress: Any = nothing, **more: Any) -> Path:
+def carry_out(
+    spec: RunSpec,
+    root: Path,
+    source: Path | None = None,
+    on_progress: Any = nothing,
+    *,
+    references: Sequence[Path] = (),
+    **more: Any,
+) -> Path:
     """Carry out a run in this process; returns its folder."""
     folder = folder_of(spec, root)
-    Run(spec, folder, source, on_progress).carry_out(**more)
+    Run(spec, folder, source, on_progress, references).carry_out(**more)
     return folder
+
+
+def handmade_references(root: Path, reward_sums: Sequence[float], *, steps: int = 128) -> list[Path]:
+    """Reference runs as they leave their folders: an episode ends at every step, in each with the same return."""
+    folders = [root / f"reference{number}" for number in range(len(reward_sums))]
+    for folder, reward_sum in zip(folders, reward_sums, strict=True):
+        write_episodes(folder, [Episode(step, reward_sum, 1) for step in range(1, steps + 1)])
+        write_json(folder / "costs.json", {"target_steps": steps})
+    return folders
 
 
 def handmade_source(root: Path, spec: RunSpec, networks: Networks) -> Path:
@@ -202,7 +221,7 @@ def outputs(folder: Path) -> dict[str, Any]:
     costs = read_json(folder / "costs.json")
     del costs["wall_seconds"]
     files = [path for path in (folder / "agent").glob("*") if path.suffix != ".zip"]
-    files += [folder / name for name in ("curve.csv", "transfer.csv", "retention.csv", "status.json")]
+    files += [folder / name for name in ("curve.csv", "episodes.csv", "transfer.csv", "retention.csv", "status.json")]
     return {path.name: path.read_bytes() for path in files if path.exists()} | {"costs": costs}
 
 

@@ -205,7 +205,16 @@ class TestLeftBehind:
     def test_files(self, tmp_path):
         folder = carry_out(run_spec(), tmp_path)
         found = {path.name for path in folder.iterdir()}
-        assert found == {"spec.json", "curve.csv", "costs.json", "status.json", "machine.json", "agent", "events"}
+        assert found == {
+            "spec.json",
+            "curve.csv",
+            "episodes.csv",
+            "costs.json",
+            "status.json",
+            "machine.json",
+            "agent",
+            "events",
+        }
         assert status(folder) == {
             "status": "finished",
             "outcome": "completed",

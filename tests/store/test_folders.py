@@ -26,7 +26,7 @@ GOLDEN = run_spec(
     versions={"python": "3.11.7"},
 )
 OTHERS = {
-    "role": ["source"],
+    "role": ["source", "reference"],
     "task": [
         TaskConfig(id="probes:Dial-v0"),
         TaskConfig(id="probes:Walk-v0", kwargs={"goal": 0}),
@@ -43,6 +43,7 @@ OTHERS = {
         [Named(name="fine_tune", settings={"freeze": ["policy_body"]}), Named(name="replay")],
     ],
     "source": [None, SourceSpec(key="0123456789ac"), SourceSpec(key="0123456789ab", scrambled=True)],
+    "references": [("0123456789ac",), ("0123456789ac", "0123456789ad")],
     "mapping": [
         MappingConfig(action=[1, 0]),
         MappingConfig(observation=[0, None]),
@@ -59,6 +60,7 @@ OTHERS = {
         ImportedFile(file="agent.zip", sha256="0", notes=["a note"]),
     ],
     "grid": [(0, 32, 64, 96, 160), (0, 128)],
+    "horizon_steps": [128, 256],
     "episodes": [4],
     "deterministic": [False],
     "segment_steps": [32],

@@ -198,8 +198,9 @@ class TestTheLibrarysEnvironment:
             for env in (ours, theirs):
                 if seed is not None:
                     env.seed(seed)
-            observation = theirs.reset()
+            observation, monitored = theirs.reset(), []
             assert ours.reset().tobytes() == observation.tobytes()
+            known = len(meters[0].episodes)
             for _ in range(70):
                 actions = act(observation)
                 found, expected = ours.step(actions), theirs.step(actions)
@@ -207,7 +208,14 @@ class TestTheLibrarysEnvironment:
                 for one, other in zip(found[:3], expected[:3], strict=True):
                     assert (one.dtype, one.tobytes()) == (other.dtype, other.tobytes())
                 assert as_text(found[3]) == as_text(expected[3])
+                monitored += [info["episode"] for info in expected[3] if "episode" in info]
                 assert meters[0].steps == meters[1].steps
+                assert meters[0].episodes == meters[1].episodes
+            ended = meters[0].episodes[known:]
+            assert len(ended) > 4
+            assert [(round(one.reward_sum, 6), one.length) for one in ended] == [
+                (one["r"], one["l"]) for one in monitored
+            ]
         ours.close()
         theirs.close()
 

@@ -45,6 +45,15 @@ class _SegmentEnd(Exception):
     """The segment's last usable rollout is done."""
 
 
+class _Events(TensorBoardOutputFormat):
+    """The library's TensorBoard log, on the axis of charged steps."""
+
+    first_step = 0
+
+    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
+        super().write(key_values, key_excluded, self.first_step + step)
+
+
 class SB3Learner(SB3Recipient, Learner):
     """A Stable-Baselines3 model behind the learner interface.
 
@@ -73,7 +82,7 @@ class SB3Learner(SB3Recipient, Learner):
         normalizer = normalization.normalizer(env, config)
         self._env: VecEnv = env if normalizer is None else normalizer
         super().__init__(build_model(config, self._env, seed=seed, device=device), normalizer)
-        self._log = None if log_folder is None else TensorBoardOutputFormat(str(log_folder))
+        self._log = None if log_folder is None else _Events(str(log_folder))
         self._model.set_logger(Logger(None, [] if self._log is None else [self._log]))
         optimizer_state.main_optimizer(self._model).register_step_post_hook(self._count_gradient_step)
         networks.watch_outputs(self._model, self._refuse_output)
@@ -81,6 +90,8 @@ class SB3Learner(SB3Recipient, Learner):
         self._carried_transitions = 0
         self._rows_added = 0
         self._rows_saved = 0
+        self._first_step = 0
+        self._first_replay: int | None = None
 
     @property
     def carried_transitions(self) -> int:
@@ -144,7 +155,7 @@ class SB3Learner(SB3Recipient, Learner):
         on_policy = self._replay is None
         try:
             self._model.learn(
-                horizon - self._model.num_timesteps,
+                horizon - self._first_step - self._model.num_timesteps,
                 callback=_Conductor(self, until, watch),
                 log_interval=max(rollouts // _LOG_POINTS, 1) if on_policy else 4,
                 reset_num_timesteps=False,
@@ -158,6 +169,23 @@ class SB3Learner(SB3Recipient, Learner):
                 raise DivergedError(f"parameters are no longer finite at step {self.meter.steps}") from error
             raise
         self.refuse_divergence()
+
+    def succeed(self, earlier: Learner) -> None:
+        """Begin where another learner has stopped."""
+        self.meter.steps = earlier.meter.steps
+        self._begin_at(earlier.meter.steps)
+        self._gradient_steps = earlier.gradient_steps
+        self._carried_transitions = earlier.carried_transitions
+
+    def _begin_at(self, charged: int) -> None:
+        """Let the library, which counts from 0, run its schedules and its log from a charged step on."""
+        self._first_step = charged
+        if self._log is not None:
+            self._log.first_step = charged
+
+    def count_from_start(self) -> int:
+        """Charged steps since this learner began: what the library counts."""
+        return self.meter.steps - self._first_step
 
     def refuse_divergence(self) -> None:
         """Raise DivergedError if a parameter is not finite."""
@@ -178,6 +206,8 @@ class SB3Learner(SB3Recipient, Learner):
             if added:
                 replay.mark_end_truncated(self._replay)
             replay.save_rows(self._replay, folder / f"replay-{segment:04d}.npz", before=self._rows_saved, added=added)
+        if self._first_replay is None:
+            self._first_replay = segment
         counters = {name: getattr(self._model, name) for name in _COUNTERS if hasattr(self._model, name)}
         state = {
             "parameters": self._model.get_parameters(),
@@ -185,6 +215,8 @@ class SB3Learner(SB3Recipient, Learner):
             "statistics": None if self._normalizer is None else normalization.as_state(self._normalizer),
             "counters": counters,
             "charged_steps": self.meter.steps,
+            "first_step": self._first_step,
+            "first_replay": self._first_replay,
             "gradient_steps": self._gradient_steps,
             "carried_transitions": self._carried_transitions,
             "keeps_exploration": self._keeps_exploration,
@@ -199,7 +231,7 @@ class SB3Learner(SB3Recipient, Learner):
         """Read back parameters, optimizers, counters and every segment's replay rows."""
         state = _read_state(folder / f"learner-{segment:04d}.pt")
         if self._replay is not None:
-            for earlier in range(segment + 1):
+            for earlier in range(state["first_replay"], segment + 1):
                 replay.load_rows(self._replay, folder / f"replay-{earlier:04d}.npz")
         self._model.set_parameters(state["parameters"], exact_match=True, device=self._model.device)
         networks.load_extra_variables(self._model, state["exploration"])
@@ -209,7 +241,8 @@ class SB3Learner(SB3Recipient, Learner):
             setattr(self._model, name, value)
         if state["keeps_exploration"]:
             self.keep_exploration()
-        self.meter.steps = state["charged_steps"]
+        self.meter.steps, self._first_replay = state["charged_steps"], state["first_replay"]
+        self._begin_at(state["first_step"])
         self._gradient_steps = state["gradient_steps"]
         self._carried_transitions = state["carried_transitions"]
         self._rows_added = self._rows_saved = state["rows_added"]
@@ -260,7 +293,7 @@ class _Conductor(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         charged = self._learner.meter.steps
-        self.model.num_timesteps = charged
+        self.model.num_timesteps = self._learner.count_from_start()
         if charged >= self._until:
             raise _SegmentEnd
         self._watch(charged, charged + self._learner._config.rollout_steps)

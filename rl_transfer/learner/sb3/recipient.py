@@ -1,13 +1,16 @@
 """A Stable-Baselines3 model, one's own or a learner's, that knowledge can be carried into."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecNormalize
 
 from rl_transfer.knowledge import Networks, OptimizerState, Role, Statistics
 from rl_transfer.learner.interface import Recipient
-from rl_transfer.learner.sb3 import networks, normalization, optimizer_state
+from rl_transfer.learner.sb3 import inspection, networks, normalization, optimizer_state
 from rl_transfer.learner.sb3.exploration import keep_exploration
 from rl_transfer.learner.sb3.regime import Regime
 
@@ -54,6 +57,17 @@ class SB3Recipient(Recipient):
         """Go on from these running statistics."""
         if self._normalizer is not None:
             normalization.copy_in(self._normalizer, statistics)
+
+    def features_of(self, observations: Any) -> NDArray[np.float64]:
+        """What the last hidden layer of the policy, or of the Q-network, says of raw observations."""
+        return inspection.last_hidden(self._model, self._normalized(observations))
+
+    def values_of(self, observations: Any) -> NDArray[np.float64]:
+        """The values of raw observations."""
+        return inspection.values(self._model, self._normalized(observations))
+
+    def _normalized(self, observations: Any) -> Any:
+        return observations if self._normalizer is None else self._normalizer.normalize_obs(observations)
 
     def freeze(self, roles: Collection[Role], until: int | None = None, *, gradual: bool = False) -> None:
         """Leave the roles' tensors out of training."""

@@ -1,0 +1,97 @@
+"""What arms' methods are refused for before anything trains; each error names the arm, the method and the setting."""
+
+from collections.abc import Sequence
+
+from rl_transfer.errors import ConfigError
+from rl_transfer.learner import refuse_empty_roles
+from rl_transfer.methods import Method, build_methods, method_class, resolve_methods
+from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named
+from rl_transfer.tasks import SpaceMapping
+
+
+def check_methods(study: LoadedStudy, pair: LoadedPair, mapping: SpaceMapping) -> dict[str, tuple[Named, ...]]:
+    """Refuse methods that don't exist, don't fit the algorithm, the task or the mapping, or have wrong settings.
+
+    Returns:
+        By arm its methods with all their settings, defaults included.
+
+    Raises:
+        ConfigError: Names the arm, the method and the setting.
+    """
+    resolved = {}
+    for name, arm in study.config.arms.items():
+        learner = pair.learner(name)
+        try:
+            resolved[name] = resolve_methods(arm.methods, learner.algorithm)
+            _refuse_idle_settings(learner, mapping, pair.config.budget.target, arm.methods)
+        except ConfigError as error:
+            raise study.draft.under(error, "arms", name, "methods") from error
+    return resolved
+
+
+def _refuse_idle_settings(learner: LearnerConfig, mapping: SpaceMapping, budget: int, methods: Sequence[Named]) -> None:
+    built = build_methods(methods, learner.algorithm)
+    asking = [index for index, method in enumerate(built) if method.review_steps(budget)]
+    if len(asking) > 1:
+        raise ConfigError("a second method that may start anew: remove one of them", key=str(asking[1]))
+    for index, method in enumerate(built):
+        try:
+            refuse_empty_roles(
+                learner,
+                mapping.target_observation,
+                mapping.target_action,
+                named=method.named_roles,
+                carried=method.carried_roles,
+            )
+            _refuse_late_steps(method, budget)
+            _refuse_crowded_reviews(method, learner, budget)
+            _refuse_unmapped_experience(method, mapping)
+        except ConfigError as error:
+            key = ".".join(filter(None, (str(index), methods[index].name, error.key)))
+            raise ConfigError(error.message, key=key) from error
+
+
+def _refuse_late_steps(method: Method, budget: int) -> None:
+    for setting, steps in method.named_steps.items():
+        if steps >= budget:
+            what = f"{steps} steps are not over before the budget of {budget} ends"
+            raise ConfigError(f"{what}: take fewer, or leave it out", key=setting)
+
+
+def _refuse_unmapped_experience(method: Method, mapping: SpaceMapping) -> None:
+    if "experience" not in method.needs:
+        return
+    for what, empty in (("observations", not mapping.parts), ("actions", not mapping.actions.known_T.any())):
+        if empty:
+            raise ConfigError(f"the pair's mapping takes nothing of the {what}, so no experience can be carried")
+
+
+def _refuse_crowded_reviews(method: Method, learner: LearnerConfig, budget: int) -> None:
+    steps = method.review_steps(budget)
+    if steps and budget // learner.rollout_steps and len(set(_rollouts(steps, learner))) < len(steps):
+        most, rollout = steps[-1] // learner.rollout_steps, learner.rollout_steps
+        what = f"{len(steps)} in {steps[-1]} steps, where the learner has {most} rollouts of {rollout}"
+        raise ConfigError(f"{what}: take {most} at most", key="checks")
+
+
+def _rollouts(steps: Sequence[int], learner: LearnerConfig) -> list[int]:
+    """The rollout after which each step's review is held."""
+    return [-(-step // learner.rollout_steps) for step in steps]
+
+
+def needs_source(methods: tuple[Named, ...]) -> bool:
+    """Whether any of an arm's methods uses anything of a source."""
+    return any(method_class(method.name).needs for method in methods)
+
+
+def refuse_empty_controls(study: LoadedStudy) -> None:
+    """Refuse a placebo or a sham of an arm that uses nothing of the source: it would be the arm itself.
+
+    Raises:
+        ConfigError: Names the arm and the control.
+    """
+    for name, arm in study.config.arms.items():
+        for control, wanted in (("placebo", arm.placebo), ("sham", arm.sham)):
+            if wanted and not needs_source(arm.methods):
+                what = f"{name} uses nothing of the source, so it has no {control}"
+                raise study.draft.error(("arms", name, control), f"{what}: set {control}: false")
