@@ -376,8 +376,8 @@ def rate_predictors(
 
 
 def _checked_store(store: str | Path, seeds: int) -> Store:
-    if seeds < 1:
-        raise ConfigError(f"must be at least 1, not {seeds}", key="--seeds")
+    if seeds < 2:
+        raise ConfigError(f"must be at least 2, not {seeds}: one seed says little", key="--seeds")
     place = Store(Path(store).absolute())
     place.check()
     return place

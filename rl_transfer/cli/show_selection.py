@@ -102,7 +102,7 @@ def show_records(selection: Selection, store: Path) -> int:
     for line in (
         f"truth: the total effect of {selection.arm} in the study {selection.study}. correlation: Spearman's, of ranks "
         f"within each of {targets} targets; its interval takes cells for independent, which those that share a source "
-        "or a target are not quite. first choice right: targets whose best source the predictor put first; lost: mean "
+        "or a target are not quite. first right: targets whose best source the predictor put first; lost: mean "
         "score that its first choice is behind the best one's.",
         f"The predictors come from seeds {first} to {last} and {first_text(selection)}.",
         *(f"{cell} can't be carried: {why}" for cell, why in selection.excluded.items()),
@@ -138,8 +138,8 @@ def _records(found: Sequence[Record], selection: Selection) -> Table:
     title = f"Predictors and the truth in {selection.study}"
     table = Table(title=title, title_justify="left")
     table.add_column("predictor", no_wrap=True)
-    for column in ("correlation", "95 % interval", "cells", "first choice right", "lost"):
-        table.add_column(column, justify="right")
+    for column in ("correlation", "95 % interval", "cells", "first right", "lost"):
+        table.add_column(column, justify="right", no_wrap=True)
     for one in found:
         correlation, choice = one.correlation, one.choice
         table.add_row(

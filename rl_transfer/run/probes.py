@@ -4,9 +4,10 @@ Everything is measured on transitions that agents collect here for this purpose 
 comes from evaluation, and every step is counted.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil, log
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,9 @@ SAMPLE_STEPS = 2000
 RANDOM_SHARE = 0.5
 """Chance of a random action in place of the agent's while it collects them."""
 EPISODES = 10
-"""Episodes that a source agent plays on the target, as it is."""
+"""Episodes that a source agent plays on the target, as it is; environments side by side in any case."""
 
-_MEMBERS = 10
+_REST = 0.05
 _Act = Callable[[Any], NDArray[Any]]
 
 
@@ -119,11 +120,15 @@ def probe(
     spec, meter = read_spec(source), Meter()
     with _agent(source, seeds.integer("target", seed, "probe", 2)) as learner:
         spaces_ = map_spaces(mapping, inspect_task(spec.task), inspect_task(target))
+
+        def act(batch: Any) -> NDArray[Any]:
+            return spaces_.action(learner.act(spaces_.observation(batch), deterministic=deterministic))
+
         asked: dict[str, Callable[[], float]] = {
             "representation": lambda: representation(learner, theirs, spaces_),
             "dynamics": lambda: -dynamics_error(*_in_target_rows(ours, spaces_), *_rows(theirs, spaces_)),
             "value_agreement": lambda: value_agreement(
-                learner, spaces_, target, meter, deterministic=deterministic, gamma=spec.learner.gamma, seed=seed
+                learner, _played(target, act, meter, seed), spaces_, spec.learner.gamma
             ),
         }
         values, undefined = {}, {}
@@ -147,36 +152,35 @@ def representation(learner: Learner, sample: Sample, mapping: SpaceMapping) -> f
     return linear_cka(learner.features_of(mapping.observation(sample.observation_N)), sample.feature_NP)
 
 
-def value_agreement(
-    learner: Learner,
-    mapping: SpaceMapping,
-    task: TaskConfig,
-    meter: Meter,
-    *,
-    deterministic: bool,
-    gamma: float,
-    seed: int,
-) -> float:
+def value_agreement(learner: Learner, episodes: Sequence["_Episode"], mapping: SpaceMapping, gamma: float) -> float:
     """Whether the source agent knows how well it does on the target.
 
     Spearman's rank correlation of its values of the states that it visits there with the discounted returns that it
-    really gets from them. The second half of an episode that the time limit cut is left out: its returns are cut, too.
-    The idea: where the source's critic still orders the target's states, its value has less to unlearn.
+    really gets from them: over as many steps as hold 95 % of the discounting, or half an episode that the time limit
+    cut where that is less. States that are cut off sooner are left out: their returns would be small for no fault of
+    theirs. The idea: where the source's critic still orders the target's states, it has less to unlearn.
 
     Raises:
         ValueError: If all values, or all returns, are equal.
-        EnvironmentFailedError: If the environment fails.
     """
-
-    def act(batch: Any) -> NDArray[Any]:
-        return mapping.action(learner.act(mapping.observation(batch), deterministic=deterministic))
-
+    window = _window(episodes, gamma)
     observations, returns = [], []
-    for episode in _played(task, act, meter, seed):
-        kept = len(episode.rewards) if episode.terminated else -(-len(episode.rewards) // 2)
-        observations += episode.observations[:kept]
-        returns.append(returns_to_go(np.array(episode.rewards), gamma)[:kept])
+    for episode in episodes:
+        kept = len(episode.rewards) - (0 if episode.terminated else window)
+        if kept > 0:
+            observations += episode.observations[:kept]
+            returns.append(returns_to_go(np.array(episode.rewards), gamma, window)[:kept])
+    if not returns:
+        raise ValueError("the time limit cuts every episode after one step")
     return rank_agreement(learner.values_of(mapping.observation(as_batch(observations))), np.concatenate(returns))
+
+
+def _window(episodes: Sequence["_Episode"], gamma: float) -> int:
+    """How many rewards a return adds up."""
+    half_cut = [-(-len(episode.rewards) // 2) for episode in episodes if not episode.terminated]
+    whole = max(len(episode.rewards) for episode in episodes)
+    effective = ceil(log(_REST) / log(gamma)) if 0.0 < gamma < 1.0 else 1 if gamma == 0.0 else whole
+    return min(effective, max(half_cut, default=whole))
 
 
 @dataclass
@@ -208,7 +212,7 @@ def _played(task: TaskConfig, act: _Act, meter: Meter, seed: int) -> list[_Episo
 
 def _collected(task: TaskConfig, learner: Learner, generator: np.random.Generator) -> Sample:
     meter, rows = Meter(), []
-    with _environments(task, meter, _MEMBERS) as envs:
+    with _environments(task, meter, EPISODES) as envs:
         for env in envs:
             env.action_space.seed(int(generator.integers(2**31)))
         latest = [env.reset(seed=int(generator.integers(2**31)))[0] for env in envs]

@@ -39,7 +39,8 @@ def partial_rank_correlation(
     The interval is Fisher's, z +- 1.96 s, with s^2 = (1 + r^2 / 2) / (C - 3 - k) for C cells and k = groups - 1
     variables that are held fixed (Bonett & Wright 2000, "Sample size requirements for estimating Pearson, Kendall and
     Spearman correlations", for rank correlations; Fisher 1924 for partial ones). A correlation of 1 or -1, which has no
-    z, gets that of the largest correlation below 1 that so many ranks can have.
+    z, gets that of the largest correlation below 1 that so many ranks can have. What it covers is the correlation to be
+    expected among that many candidates, which lies nearer to 0 than that of many.
 
     Args:
         predicted_C: Predictions for C candidates.

@@ -54,9 +54,10 @@ def _centred(array_NP: Floats) -> Floats:
 def dynamics_error(input_NI: Floats, output_NO: Floats, target_input_MI: Floats, target_output_MO: Floats) -> float:
     """How badly a one-step model of a source task predicts a target task.
 
-    The model is kernel ridge regression (Saunders et al. 1998) on standardised inputs with the kernel
-    x'y / I + exp(-|x - y|^2 / (2 w^2)): a linear part, which goes on where the source never was, and a local one; w is
-    the median distance of inputs. The squared error of each output is divided by that output's variance on the target
+    The model is kernel ridge regression (Saunders et al. 1998) with the kernel x'y / I + exp(-|x - y|^2 / (2 w^2)): a
+    linear part, which goes on where the source never was, and a local one; w is the median distance of the source's
+    inputs. Inputs are standardised over both tasks together, so that one which hardly changes in the source alone is
+    not blown up. The squared error of each output is divided by that output's variance on the target
     (where it never changes there, by its mean square; where it is always 0, by 1), then averaged over outputs.
 
     Args:
@@ -84,7 +85,8 @@ def dynamics_error(input_NI: Floats, output_NO: Floats, target_input_MI: Floats,
 
 def _ridge(input_NI: Floats, output_NO: Floats, new_MI: Floats) -> Floats:
     """Predictions of kernel ridge regression."""
-    mean_I, deviation_I = input_NI.mean(axis=0), input_NI.std(axis=0)
+    both = np.concatenate([input_NI, new_MI])
+    mean_I, deviation_I = both.mean(axis=0), both.std(axis=0)
     deviation_I = np.where(deviation_I > _ROUNDING, deviation_I, 1.0)
     ours, new = (input_NI - mean_I) / deviation_I, (new_MI - mean_I) / deviation_I
     distances = cdist(ours[:_MOST_DISTANCES], ours[:_MOST_DISTANCES])
@@ -109,18 +111,22 @@ def _scale(output_MO: Floats) -> Floats:
     return scale
 
 
-def returns_to_go(reward_T: Floats, discount: float) -> Floats:
-    """The discounted sum of rewards from each step of an episode to its end.
+def returns_to_go(reward_T: Floats, discount: float, steps: int | None = None) -> Floats:
+    """The discounted sum of rewards from each step of an episode on.
 
     Args:
         reward_T: Rewards in the order of time.
         discount: Gamma.
+        steps: How many rewards are added up; all to the episode's end by default, where it is nearer in any case.
     """
     found = np.zeros(len(reward_T))
     tail = 0.0
     for step in range(len(reward_T) - 1, -1, -1):
         found[step] = tail = float(reward_T[step]) + discount * tail
-    return found
+    if steps is None or steps >= len(reward_T):
+        return found
+    later = np.concatenate([found[steps:], np.zeros(steps)])
+    return found - discount**steps * later
 
 
 def rank_agreement(value_N: Floats, return_N: Floats) -> float:

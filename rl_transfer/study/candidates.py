@@ -105,6 +105,7 @@ def _candidate(text: str, target: LoadedPair, study: Draft, agents: Mapping[str,
         file = _find(text, _SOURCES, agents)
         name = checked_name(file.stem, file)
         lay_source_over(draft, place, finished(name, _read(file), study).config, target.config.learner)
+    draft.raw.pop("known", None)  # was said of the pair's own source
     draft.lay_over(("description",), f"{name} to {target.name}", place)
     return finished(f"{name}_to_{target.name}"[:_LONGEST], draft, study, Cell(name, target.name))
 
