@@ -4,7 +4,7 @@ Runs of one pool are dealt to the arms of made-up studies: then nothing differs,
 false. The same with arms whose runs have the same mean and another shape, and with arms that differ by something known.
 What other people's rules say about the same splits stands beside it. docs/calibration.md explains and has the tables.
 
-``python scripts/calibrate.py --write docs/calibration.md`` makes them (about two hours on two cores). The draws are the
+``python scripts/calibrate.py --write docs/calibration.md`` makes them (about two hours on one core). The draws are the
 same on every run, whatever the number of workers.
 """
 
@@ -53,7 +53,7 @@ class Options:
     """Draws for each row where nothing differs."""
     shape_splits: int = 4000
     """Draws for each row with equal means and unequal shapes."""
-    effect_splits: int = 2000
+    effect_splits: int = 1000
     """Draws for each known effect."""
     workers: int = os.cpu_count() or 1
     """Processes."""
