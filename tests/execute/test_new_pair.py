@@ -180,7 +180,13 @@ PROPOSED_ACTIONS = [
 ]
 
 
-@pytest.mark.parametrize(("source", "target", "algorithm", "proposed"), PROPOSED_ACTIONS)
+@pytest.mark.parametrize(
+    ("source", "target", "algorithm", "proposed"),
+    [
+        pytest.param(*case, marks=() if place % 4 == 0 else pytest.mark.slow)
+        for place, case in enumerate(PROPOSED_ACTIONS)
+    ],
+)
 def test_what_is_proposed_for_actions_can_be_run(tmp_path, source, target, algorithm, proposed):
     text, _, file = acts(tmp_path, [f"action={source}"], [f"action={target}"], algorithm=algorithm)
     assert f"  action: {proposed}" in text

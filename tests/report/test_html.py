@@ -69,6 +69,7 @@ def test_it_needs_nothing_else(build):
     assert len(page.ids) == len(set(page.ids))
 
 
+@pytest.mark.slow
 def test_same_data_same_bytes(build):
     store, results = build(events=False)
     here = write_html(store, results).read_bytes()
@@ -149,6 +150,7 @@ def test_a_source_below_its_threshold_is_named(build):
     assert "no: environment failed" in Page(failed).cells
 
 
+@pytest.mark.slow
 def test_p_over_the_study_is_shown_where_there_are_several_cells(build):
     store, results = build(events=False)
     text = write_html(store, results).read_text()
@@ -177,6 +179,7 @@ def test_effect_and_transfer_ratio_are_left_open_where_runs_are_missing(build):
     assert ["vs placebo (knowledge)", "-", "-"] in [cells[place : place + 3] for place in range(len(cells))]
 
 
+@pytest.mark.slow
 def test_a_shared_checkpoint_is_said(build):
     store, results = build(events=False)
     assert "conditional on this checkpoint" not in write_html(store, results).read_text()
@@ -199,6 +202,7 @@ def test_a_shared_checkpoint_is_said(build):
     assert text.count("conditional on this checkpoint: all runs of the arm start from one source agent") == 1
 
 
+@pytest.mark.slow
 def test_many_arms_and_one_pair(build):
     levels = {"scratch": 100.0} | {f"arm{index}": 100.0 + 20 * index for index in range(9)}
     text = html(build, pairs={"pair": levels}, arms={f"arm{index}": {"placebo": False} for index in range(9)})

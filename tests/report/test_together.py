@@ -66,6 +66,7 @@ def test_pairs_that_disagree_are_named(build):
     assert "mixed" not in alike
 
 
+@pytest.mark.slow
 def test_it_says_what_the_error_rate_covers(build):
     _, html = section(build, pairs=THREE)
     assert "each row is tested at 0.05, so" in html
@@ -104,6 +105,7 @@ def test_one_pair_has_no_section(build):
     assert "over 1" not in printed(results)
 
 
+@pytest.mark.slow
 def test_pairs_that_count_a_seed_once_are_said(build):
     results, html = section(build, pairs=THREE)
     assert "count as one" not in html

@@ -69,6 +69,7 @@ def test_an_arm_that_was_not_tuned_is_named(build):
     assert "other not tuned 0 - - - -" in page(build, tuning=TUNING, learner={"gamma": 0.9123}, arms=arms)
 
 
+@pytest.mark.slow
 def test_own_hyperparameters_are_shown_with_what_they_mean_for_the_effects(build):
     for own in ({"learner": {"gamma": 0.9123}}, {"scratch": {"gamma": 0.9123}}):
         text = page(build, **own)
