@@ -23,7 +23,8 @@ def joined(sides_P: Sequence[Sequence[Side]]) -> list[list[int]]:
     """
     blocks: list[tuple[set[str], list[int]]] = []
     for place, sides in enumerate(sides_P):
-        paths = {path for side in sides for run in side.runs for path in (run.path, run.source_path) if path}
+        runs = [run for side in sides for run in side.runs]
+        paths = {path for run in runs for path in (run.path, run.source_path, *run.reference_paths) if path}
         touched = [block for block in blocks if block[0] & paths]
         blocks = [block for block in blocks if not block[0] & paths]
         places = sorted([place, *(earlier for _, places in touched for earlier in places)])

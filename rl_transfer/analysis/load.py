@@ -62,6 +62,7 @@ class RunData(SourceData):
         floored_T: Whether the return lay below the worst anchor, shape (steps,).
         retained_return: Mean return of the final agent back on the source task; None where it can't play that.
         fell_back_at: The target step at which it started anew, without what was transferred; None if it did not.
+        reference_paths: Folders of the from-scratch runs that a method of its arm compared it with.
     """
 
     source_path: str | None
@@ -69,6 +70,7 @@ class RunData(SourceData):
     floored_T: NDArray[np.bool_]
     retained_return: float | None = None
     fell_back_at: int | None = None
+    reference_paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ def load_pair(store: Store, name: str, pair: PairEntry) -> PairData:
         else:
             curve = _target_curve(folder, status, pair)
             about = _about(folder, entry, status) | {"source_path": entry.source_path}
-            about |= {"fell_back_at": status.fell_back_at_step}
+            about |= {"fell_back_at": status.fell_back_at_step, "reference_paths": entry.reference_paths}
             runs.append(RunData(**about, **curve, retained_return=_retained(folder / "retention.csv")))
     return PairData(name, pair, tuple(runs), tuple(others[True]), tuple(missing), references=tuple(others[False]))
 

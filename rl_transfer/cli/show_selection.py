@@ -123,15 +123,12 @@ def first_text(selection: Selection) -> str:
 
 def _best(found: Sequence[Record]) -> str:
     known = [one for one in found if one.correlation is not None and one.correlation.value is not None]
-    sure = [one for one in known if one.correlation is not None and one.correlation.low > 0]
-    if not sure:
-        return "no predictor is known to rank sources better than chance here: every interval contains 0"
-    best = max(sure, key=lambda one: (one.correlation and one.correlation.value) or 0.0)
-    assert best.correlation is not None
-    others = ", ".join(one.predictor for one in sure if one is not best)
-    return f"{best.predictor} ranks sources best here, correlation {best.correlation.value:+.2f}" + (
-        f"; above 0 too: {others}" if others else "; of no other the interval is above 0"
-    )
+    above = [one.predictor for one in known if one.correlation is not None and one.correlation.low > 0]
+    below = [one.predictor for one in known if one.correlation is not None and one.correlation.high < 0]
+    said = [f"ranks sources better than chance here: {', '.join(above)}"] if above else []
+    if below:
+        said.append(f"ranks them worse than chance: {', '.join(below)}")
+    return "; ".join(said) or "no predictor is known to rank sources better or worse than chance here"
 
 
 def _records(found: Sequence[Record], selection: Selection) -> Table:

@@ -67,11 +67,19 @@ def _refuse_unmapped_experience(method: Method, mapping: SpaceMapping) -> None:
 
 
 def _refuse_crowded_reviews(method: Method, learner: LearnerConfig, budget: int) -> None:
-    steps = method.review_steps(budget)
-    if steps and budget // learner.rollout_steps and len(set(_rollouts(steps, learner))) < len(steps):
-        most, rollout = steps[-1] // learner.rollout_steps, learner.rollout_steps
+    steps, rollout = method.review_steps(budget), learner.rollout_steps
+    if not steps:
+        return
+    most = steps[-1] // rollout
+    if most == 0:
+        what = f"{steps[-1]} of {budget} steps are less than one rollout of {rollout}"
+        raise ConfigError(f"{what}: watch at least {rollout / budget:.2g} of the budget", key="share")
+    if len(set(_rollouts(steps, learner))) < len(steps):
         what = f"{len(steps)} in {steps[-1]} steps, where the learner has {most} rollouts of {rollout}"
         raise ConfigError(f"{what}: take {most} at most", key="checks")
+    if steps[-1] > budget - rollout:
+        what = f"the last is after {steps[-1]} steps, when no rollout of the budget of {budget} is left"
+        raise ConfigError(f"{what}: watch less of it", key="share")
 
 
 def _rollouts(steps: Sequence[int], learner: LearnerConfig) -> list[int]:

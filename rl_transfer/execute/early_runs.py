@@ -8,6 +8,7 @@ from rl_transfer.analysis.manifest import BASELINE
 from rl_transfer.errors import ConfigError
 from rl_transfer.execute.plan import Plan, PlannedRun, plan_runs
 from rl_transfer.learner import refuse_idle_learning
+from rl_transfer.methods import build_methods
 from rl_transfer.store import Store, run_key
 from rl_transfer.study import BudgetConfig, Cell, LoadedPair, LoadedStudy
 from rl_transfer.tasks import inspect_task
@@ -47,6 +48,7 @@ def plan_early(study: LoadedStudy, store: Store, *, arm: str, share: float) -> E
     """
     if not 0 < share < 1:
         raise ConfigError(f"must lie between 0 and 1, not {share:g}", key="--share")
+    _refuse_reviews(study, arm)
     alone = study.config.arms[arm].model_copy(update={"placebo": False, "sham": False})
     study = replace(study, config=study.config.model_copy(update={"arms": {arm: alone}, "baseline_seeds": None}))
     plans, errors = [], dict[str, ConfigError]()
@@ -61,6 +63,15 @@ def plan_early(study: LoadedStudy, store: Store, *, arm: str, share: float) -> E
     notes = tuple(dict.fromkeys(note for plan in plans for note in plan.notes if "points over" not in note))
     excluded = {_label(study, name): _reason(study, name, error) for name, error in errors.items()}
     return Early(Plan(replace(study, pairs=pairs), runs, notes), excluded, arm, share)
+
+
+def _refuse_reviews(study: LoadedStudy, arm: str) -> None:
+    """Refuse an arm whose methods may have the learner start anew: in so few steps they would decide something else."""
+    for pair in study.pairs:
+        methods = build_methods(study.config.arms[arm].methods, pair.learner(arm).algorithm)
+        if any(method.review_steps(pair.config.budget.target) for method in methods):
+            what = "has a method that compares training with references, for which early runs are too short"
+            raise study.draft.error(("arms", arm, "methods"), f"{what}: choose the source without it")
 
 
 def cell(pair: LoadedPair) -> Cell:

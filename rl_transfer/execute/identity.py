@@ -12,8 +12,16 @@ from rl_transfer.study import LearnerConfig, ResNetConfig
 
 _LIBRARIES = ("rl-transfer", "gymnasium", "numpy", "stable-baselines3", "torch")
 _CONTRIB = ("tqc", "qrdqn", "trpo")
-# study/features.py chooses the architecture where the configuration leaves it open.
-_CARRY_OUT = ("seeds.py", "study/features.py", "tasks", "knowledge", "learner", "run", "methods/_method.py")
+# study/features.py chooses the architecture where the configuration leaves it open; methods decide by the statistics.
+_OTHERS = ("seeds.py", "study/features.py", "stats/student.py", "stats/checks.py")
+_CARRY_OUT = (*_OTHERS, "tasks", "knowledge", "learner", "run", "methods/_method.py")
+_PREDICTORS = (
+    "stats/similarity.py",
+    "stats/metrics.py",
+    "analysis/scores.py",
+    "execute/probes.py",
+    "execute/selecting.py",
+)
 
 
 def code_digest(methods: Iterable[str]) -> str:
@@ -22,6 +30,11 @@ def code_digest(methods: Iterable[str]) -> str:
     The rooms below, the environments that are stepped side by side, and the files of its methods and no others.
     """
     return _digest((*_CARRY_OUT, *(f"methods/{name}.py" for name in methods)))
+
+
+def predictor_digest() -> str:
+    """Digest of the code that computes the predictors of a source's worth."""
+    return _digest(_PREDICTORS)
 
 
 @cache

@@ -14,8 +14,8 @@ from rl_transfer.errors import ConfigError, RLTransferError
 from rl_transfer.execute.early_runs import Early, cell
 from rl_transfer.execute.local import Observer, assign_folders, execute
 from rl_transfer.execute.manifest import pair_entry
+from rl_transfer.execute.probes import PROBED, UNASKABLE, Probes, Sample, probe, sample_agent
 from rl_transfer.execute.selection_matrix import Matrix
-from rl_transfer.run.probes import PROBED, UNASKABLE, Probes, Sample, probe, sample_agent
 from rl_transfer.stats import mean_score
 from rl_transfer.store import Store
 from rl_transfer.study import LoadedPair

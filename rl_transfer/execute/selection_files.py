@@ -9,6 +9,7 @@ from rl_transfer.analysis import Selection, ranked, records
 from rl_transfer.analysis.selection import COLUMNS
 from rl_transfer.errors import StoreError
 from rl_transfer.execute.early_runs import Early
+from rl_transfer.execute.identity import predictor_digest
 from rl_transfer.store import Store, read_json, write_bytes, write_csv, write_json
 from rl_transfer.study import LoadedPair
 from rl_transfer.study.yaml_file import dump_yaml
@@ -28,11 +29,17 @@ def pair_file(store: Store, name: str, pair: str) -> Path:
 
 
 def identity_of(early: Early, asked: Mapping[str, object]) -> dict[str, Any]:
-    """All that a selection's numbers depend on: what was asked, and the keys of its runs."""
-    keys = {run.name: run.key for run in early.plan.runs}
-    found: dict[str, Any] = json.loads(
-        json.dumps({**asked, "arm": early.arm, "share": early.share, "excluded": early.excluded, "runs": keys})
-    )
+    """All that a selection's numbers depend on: what was asked, its pairs, the keys of its runs, and the code."""
+    content = {
+        **asked,
+        "arm": early.arm,
+        "share": early.share,
+        "excluded": early.excluded,
+        "pairs": {pair.name: pair.config.model_dump(mode="json") for pair in early.plan.study.pairs},
+        "runs": {run.name: run.key for run in early.plan.runs},
+        "code": predictor_digest(),
+    }
+    found: dict[str, Any] = json.loads(json.dumps(content))
     return found
 
 

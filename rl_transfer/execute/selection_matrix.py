@@ -1,5 +1,6 @@
 """A finished study's matrix: its cells as candidates, and the total effects that it measured as the truth."""
 
+import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,9 @@ from rl_transfer.analysis import StudyData, compare
 from rl_transfer.analysis import load_study as load_results
 from rl_transfer.analysis.manifest import BASELINE
 from rl_transfer.errors import ConfigError, RLTransferError, nearest
-from rl_transfer.store import Store
+from rl_transfer.execute.manifest import pair_settings
+from rl_transfer.execute.plan import plan_runs
+from rl_transfer.store import Store, read_json
 from rl_transfer.study import Cell, LoadedStudy, load_study, parse_overrides
 
 _MATRIX = "--matrix"
@@ -53,11 +56,23 @@ def load_matrix(store: Store, text: str, arm: str) -> Matrix:
     truth = _truth(data, cells, arm)
     study = _as_it_was_run(data.manifest.command)
     pairs = tuple(pair for pair in study.pairs if isinstance(pair.place, Cell))
-    if {pair.name for pair in pairs} != cells:
-        what = f"the file of the study {name} has other cells than what was run"
-        raise ConfigError(f"{what}: restore it, or run it under another --name", file=study.draft.file)
+    _refuse_other_settings(replace(study, pairs=pairs), store, name, cells)
     seeds = (run.seed for pair in data.pairs for run in pair.entry.runs if run.arm in (BASELINE, *arms))
     return Matrix(replace(study, name=name, pairs=pairs), truth, max(seeds) + 1)
+
+
+def _refuse_other_settings(study: LoadedStudy, store: Store, name: str, cells: set[str]) -> None:
+    """Refuse a study's file that was changed since it was run: the early runs would be another study's."""
+    there = read_json(store.study(name) / "study.json")["pairs"]
+    differs = {"cells"} if {pair.name for pair in study.pairs} != cells else set[str]()
+    if not differs:
+        plan = plan_runs(study, store)
+        for pair in study.pairs:
+            here = json.loads(json.dumps(pair_settings(plan, pair)))
+            differs |= {key for key in here if here[key] != there[pair.name].get(key)}
+    if differs:
+        what = f"the file of the study {name} has other {' and '.join(sorted(differs))} than what was run"
+        raise ConfigError(f"{what}: restore it, or run it under another --name", file=study.draft.file)
 
 
 def _known(store: Store, text: str) -> str:

@@ -30,18 +30,20 @@ class Guard(Method):
     as from scratch with what is left of the budget: networks, optimizer, replay and schedules are fresh, nothing is
     frozen, and all other methods of the arm are dropped. That happens once at most.
 
-    A check in which the run or all but one of the references ended no episode counts for nothing.
+    A check in which the run or all but one of the references ended no episode counts for nothing: those before it and
+    after it stand in a row.
 
     Attributes:
-        reference_runs: From-scratch runs beside each run; each is trained for the share of the budget that is watched.
+        reference_runs: From-scratch runs beside each run, 2 to 100; each is trained for the share of the budget that is
+            watched.
         share: Share of the budget that is watched, from its beginning: later there is too little left to start anew.
         checks: Comparisons, evenly spread over the watched share.
         patience: Comparisons in a row in which the run must be behind; with more than ``checks`` it only watches.
         level: One-sided error level of each comparison: how often a from-scratch run would be called behind in it.
     """
 
-    reference_runs: Annotated[int, Field(ge=2)] = 5
-    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    reference_runs: Annotated[int, Field(ge=2, le=100)] = 5
+    share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     checks: PositiveInt = 10
     patience: PositiveInt = 3
     level: Annotated[float, Field(gt=0, lt=1)] = 0.05

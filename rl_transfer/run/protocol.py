@@ -97,9 +97,9 @@ class Run:
         finally:
             learner.close()
 
-    def _learner(self, *, log: bool) -> Learner:
+    def _learner(self, *, log: bool, meter: Meter | None = None) -> Learner:
         spec = self.spec
-        self._meter = Meter()
+        self._meter = meter or Meter()
         return build_learner(
             spec.learner,
             training_environments(spec, self._meter),
@@ -148,11 +148,10 @@ class Run:
     def _start_anew(self, learner: Learner, reason: StartAnew) -> Learner:
         """Go on from scratch, without any method, with what is left of the budget."""
         learner.close()
-        self._fell_back_at, episodes = self._meter.steps, self._meter.episodes
+        self._fell_back_at = self._meter.steps
         print(f"starts anew at step {self._fell_back_at}: {reason}", flush=True)
-        fresh = self._learner(log=True)
+        fresh = self._learner(log=True, meter=self._meter)
         fresh.succeed(learner)
-        self._meter.episodes = episodes
         return fresh
 
     def _train_segment(self, learner: Learner, state: Checkpoint, curve: Curve) -> None:

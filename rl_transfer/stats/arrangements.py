@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 ARRANGEMENT_LIMIT = 200_000
 DRAWN_ARRANGEMENTS = 99_999
 _SEED = 20_240_229
+_BLOCK = 4096
 
 
 def is_exhaustive(first_size: int, second_size: int) -> bool:
@@ -45,10 +46,8 @@ def arrangements(first_size: int, second_size: int) -> NDArray[np.int16]:
 
 
 @lru_cache(maxsize=2)
-def membership(first_size: int, second_size: int) -> NDArray[np.float64]:
+def membership(first_size: int, second_size: int) -> NDArray[np.uint8]:
     """Which pooled values each arrangement deals to the first group: 1 there, else 0.
-
-    Times values it is each arrangement's sum, much faster than picking them one by one.
 
     Args:
         first_size: Values in the first group.
@@ -58,10 +57,30 @@ def membership(first_size: int, second_size: int) -> NDArray[np.float64]:
         Array of shape (arrangements, first_size + second_size), read-only; its rows are the columns of `arrangements`.
     """
     picked_NA = arrangements(first_size, second_size)
-    dealt_AP = np.zeros((picked_NA.shape[1], first_size + second_size))
-    dealt_AP[np.arange(len(dealt_AP)), picked_NA] = 1.0
+    dealt_AP = np.zeros((picked_NA.shape[1], first_size + second_size), np.uint8)
+    dealt_AP[np.arange(len(dealt_AP)), picked_NA] = 1
     dealt_AP.setflags(write=False)
     return dealt_AP
+
+
+def first_sums(values_VP: NDArray[np.float64], first_size: int) -> NDArray[np.float64]:
+    """What each arrangement's first group adds up to.
+
+    As a product of matrices, in blocks that stay small, this is much faster than picking values one by one.
+
+    Args:
+        values_VP: Pooled values of several kinds, shape (kinds, values).
+        first_size: Values in the first group.
+
+    Returns:
+        Array of shape (kinds, arrangements).
+    """
+    dealt_AP = membership(first_size, values_VP.shape[1] - first_size)
+    sum_VA = np.empty((len(values_VP), len(dealt_AP)))
+    for start in range(0, len(dealt_AP), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        sum_VA[:, block] = values_VP @ dealt_AP[block].astype(np.float64).T
+    return sum_VA
 
 
 def _all(first_size: int, second_size: int) -> NDArray[np.int16]:

@@ -12,7 +12,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_transfer.stats.arrangements import DRAWN_ARRANGEMENTS, is_exhaustive, membership
+from rl_transfer.stats.arrangements import DRAWN_ARRANGEMENTS, first_sums, is_exhaustive
 
 Floats = NDArray[np.float64]
 
@@ -64,13 +64,12 @@ class PermutationTest:
             The test.
         """
         n, m = len(first_N), len(second_M)
-        dealt_AP = membership(n, m)
         weight, in_first, in_second = n * m / (n + m), m / (n + m), -n / (n + m)
         pooled_P = np.concatenate([first_N, second_M])
         place_P = np.repeat([in_first, in_second], [n, m])
         square_3P = np.stack([pooled_P**2, 2.0 * pooled_P * place_P, place_P**2])
         from_second_P = np.repeat([0.0, 1.0], [n, m])
-        sum_6A = np.stack([pooled_P, place_P, *square_3P, from_second_P]) @ dealt_AP.T
+        sum_6A = first_sums(np.stack([pooled_P, place_P, *square_3P, from_second_P]), n)
         sum_2A, square_3A, moved_A = sum_6A[:2], sum_6A[2:5], sum_6A[5]
         spread = float(square_3P[0].sum())
         share_first, share_second = 1.0 / (n * (n - 1)), 1.0 / (m * (m - 1))

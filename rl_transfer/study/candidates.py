@@ -24,6 +24,7 @@ from rl_transfer.study.yaml_file import read_yaml
 
 _LONGEST = 64
 _SET, _SOURCES, _TARGET = "--set", "--sources", "--target"
+_OF_THE_ARM = ("arms.fine_tune.methods", "arms.fine_tune.learner")
 _OPTIONS = {
     "pairs": "give --target and --sources",
     "ladders": "give --target and --sources",
@@ -73,6 +74,9 @@ def load_candidates(
     for key, value in overrides.items():
         if (advice := _OPTIONS.get(key.partition(".")[0])) is not None:
             raise ConfigError(f"can't be set here: {advice}", file=_SET, key=key)
+        if key.startswith("arms") and not key.startswith(_OF_THE_ARM):
+            what = "only methods and learner of the arm fine_tune, which carries the sources, can be set here"
+            raise ConfigError(what, file=_SET, key=key)
         study.lay_over(tuple(key.split(".")), value, Place(_SET))
     config = study.validate(StudyConfig)
     alone = finished(file.stem, _read(file), study)

@@ -69,6 +69,14 @@ def test_a_guard_alone_needs_no_source(tmp_path):
             ["fine_tune", {"guard": {"checks": 3}}],
             r"arms\.guarded\.methods\.1\.guard\.checks: 3 in 64 steps.* rollouts of 64: take 1 at most",
         ),
+        (
+            ["fine_tune", {"guard": {"checks": 1, "share": 0.01}}],
+            r"guard\.share: 1 of 128 steps are less than one rollout of 64: watch at least 0\.5 of the budget",
+        ),
+        (
+            ["fine_tune", {"guard": {"checks": 1, "share": 0.9}}],
+            r"guard\.share: the last is after 115 steps, when no rollout of the budget of 128 is left: watch less",
+        ),
         (["fine_tune", {"guard": {"check": 3}}], r"guard has no setting 'check'; did you mean 'checks'"),
     ],
 )

@@ -1,5 +1,6 @@
 """Planning: which runs a study needs, which of them are the same, and what is refused before anything trains."""
 
+import importlib
 import json
 import re
 
@@ -10,6 +11,8 @@ from zoo import import_named
 from rl_transfer.errors import ConfigError
 from rl_transfer.execute import examine_pair, plan_study
 from rl_transfer.execute.examine_task import examine
+from rl_transfer.execute.identity import _CARRY_OUT
+from rl_transfer.methods import method_names
 from rl_transfer.store import Store
 from rl_transfer.study import load_study, parse_overrides, shipped_names
 
@@ -228,6 +231,16 @@ def test_identity_covers_the_code_of_a_run_and_of_its_methods_only(tmp_path):
     assert code["scratch"] == code["source"]
     assert all(len(digests) == 1 for digests in code.values())
     assert len({digest for digests in code.values() for digest in digests}) == 3
+
+
+def test_identity_covers_all_code_that_methods_decide_by():
+    for name in method_names():
+        module = importlib.import_module(f"rl_transfer.methods.{name}")
+        used = {getattr(value, "__module__", "") for value in vars(module).values()} - {module.__name__}
+        for one in sorted(used):
+            room = one.split(".")[1:2] if one.startswith("rl_transfer.") else []
+            place = "/".join(one.split(".")[1:]) + ".py"
+            assert not room or room[0] in (*_CARRY_OUT, "errors") or place in _CARRY_OUT, f"{name} uses {one}"
 
 
 def test_short_segments_are_noted(tmp_path):

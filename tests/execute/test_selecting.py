@@ -11,6 +11,7 @@ from rl_transfer.analysis import PREDICTORS, ranked, records
 from rl_transfer.api import plan
 from rl_transfer.errors import ConfigError, StoreError
 from rl_transfer.execute import plan_early
+from rl_transfer.execute.selection_files import identity_of
 from rl_transfer.store import Store
 from rl_transfer.study import load_candidates, parse_overrides
 
@@ -92,6 +93,17 @@ class TestPlan:
         theirs = plan(path(tmp_path, "alone"), ["seeds=4"], store=tmp_path / "runs").runs
         assert ours < {run.key for run in theirs if run.arm == "source"}
 
+    def test_a_selection_is_known_by_its_anchors_and_its_code_too(self, tmp_path, monkeypatch):
+        def identity(*overrides):
+            return identity_of(early(tmp_path, "same", "reversed", overrides=overrides)[1], {})
+
+        before = identity()
+        assert before == identity()
+        assert before != identity("score.reference=7.0")
+        assert before["runs"] == identity("score.reference=7.0")["runs"]
+        monkeypatch.setattr("rl_transfer.execute.selection_files.predictor_digest", lambda: "other")
+        assert before != identity()
+
     def test_a_source_that_does_not_fit_is_left_out_with_the_reason(self, tmp_path):
         _, found = early(tmp_path, "same", "pendulum", "reversed")
         assert found.excluded == {
@@ -112,6 +124,11 @@ class TestPlan:
                 r"^--share: dqn learns nothing in the first 64 of .*0\.09 or more",
             ),
             (("same", "reversed"), {"overrides": ["arms.fine_tune.methods=[fin]"]}, r"^--set: .*no method.*'fin'"),
+            (
+                ("same", "reversed"),
+                {"overrides": ["arms.fine_tune.methods=[fine_tune, guard]"]},
+                r"^--set: arms\.fine_tune\.methods: has a method that compares training with references",
+            ),
         ],
     )
     def test_bad_input_is_one_line(self, tmp_path, sources, more, message):
@@ -278,6 +295,19 @@ def test_bad_input_about_a_matrix(rated, settings, message):
     folder, _, _ = rated
     with pytest.raises(ConfigError, match=message):
         rate_predictors(**({"study": "hills", "store": folder / "runs"} | settings))
+
+
+@pytest.mark.slow
+def test_a_file_that_was_changed_since_is_another_study(rated):
+    folder, _, _ = rated
+    file = folder / "reversed.yaml"
+    content = file.read_text()
+    file.write_text(content.replace("reference:", "reference: 99.0 #"))
+    try:
+        with pytest.raises(ConfigError, match=r"hills\.yaml: the file of the study hills has other score than"):
+            rate_predictors("hills", store=folder / "runs")
+    finally:
+        file.write_text(content)
 
 
 @pytest.mark.slow

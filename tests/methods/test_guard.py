@@ -98,7 +98,7 @@ def test_checks_are_spread_over_the_watched_share():
     method = guard(share=0.5, checks=4)
     assert list(method.review_steps(1000)) == [125, 250, 375, 500]
     assert (method.references(1000).runs, method.references(1000).steps) == (5, 500)
-    assert list(guard(share=1.0, checks=3).review_steps(100)) == [33, 67, 100]
+    assert list(guard(share=0.9, checks=4).review_steps(100)) == [22, 45, 68, 90]
 
 
 def test_more_patience_than_checks_only_watches():
@@ -112,6 +112,8 @@ def test_more_patience_than_checks_only_watches():
     ("settings", "key"),
     [
         ({"reference_runs": 1}, "reference_runs"),
+        ({"reference_runs": 101}, "reference_runs"),
+        ({"share": 1.0}, "share"),
         ({"share": 0.0}, "share"),
         ({"share": 1.1}, "share"),
         ({"checks": 0}, "checks"),

@@ -105,6 +105,16 @@ def test_long_names_are_cut_where_they_say_least(files, tmp_path):
         (["./short.yaml", "theirs"], {"target": "./none.yaml"}, r"^--target: no such file: .*none\.yaml"),
         (["./short.yaml", "theirs"], {"overrides": {"seeds": 4}}, r"^--set: seeds: can't be set here: give --seeds"),
         (["./short.yaml", "theirs"], {"overrides": {"matrix.a": 4}}, r"^--set: matrix\.a: .*--matrix"),
+        (
+            ["./short.yaml", "theirs"],
+            {"overrides": {"arms.two.methods": ["fine_tune"]}},
+            r"^--set: arms\.two\.methods: only",
+        ),
+        (
+            ["./short.yaml", "theirs"],
+            {"overrides": {"arms.fine_tune.placebo": True}},
+            r"placebo: only methods and learner",
+        ),
         (["./short.yaml", "theirs"], {"overrides": {"learner.gama": 1}}, r"^--set: learner\.gama: .*'gamma'"),
         (["./short.yaml", "theirs"], {"first_seed": 10**6}, r"first_seed: seeds from 1000000 on are for tuning"),
         (
