@@ -1,7 +1,7 @@
 """The knowledge of one source agent, as methods get it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +43,11 @@ class Knowledge:
     unmapped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     misfits: Mapping[Role, str] = field(default_factory=dict)
     reading: Mapping[str, str] = field(default_factory=dict)
+
+    def of_kinds(self, kinds: frozenset[KnowledgeKind]) -> "Knowledge":
+        """The same with these kinds alone; statistics and optimizer belong to the networks."""
+        found = self if "experience" in kinds else replace(self, experience=None)
+        return found if "networks" in kinds else replace(found, networks=None, statistics=None, optimizer=None)
 
 
 def read_knowledge(agent: Path, kinds: frozenset[KnowledgeKind], *, algorithm: str) -> Knowledge:

@@ -83,6 +83,18 @@ class Recipient(ABC):
         """Let roles move with a multiple of the scheduled learning rate."""
 
     @abstractmethod
+    def add_penalty(self, centre: Networks, strength: Networks) -> None:
+        """Add half the sum of ``strength * (parameter - centre)**2`` over the named tensors to what trains them.
+
+        Its gradient joins the algorithm's just before each optimizer step, and is clipped together with it where the
+        algorithm clips. What no optimizer trains stays as it is.
+
+        Args:
+            centre: By role and name what each tensor is drawn to.
+            strength: How strongly, of the same names and shapes.
+        """
+
+    @abstractmethod
     def keep_exploration(self) -> None:
         """Explore as an agent that has learned already: epsilon at its final value, no random actions at the start.
 

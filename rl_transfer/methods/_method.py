@@ -30,6 +30,8 @@ class Method:
 
     needs: ClassVar[frozenset[KnowledgeKind]]
     """The kinds of knowledge it uses."""
+    keeps: ClassVar[frozenset[KnowledgeKind]] = frozenset()
+    """The kinds of them that it uses all through training, not in ``transfer`` alone."""
     algorithms: ClassVar[tuple[str, ...]]
     """The algorithms it is defined for."""
 
@@ -63,8 +65,13 @@ class Method:
         """
         return ()
 
-    def attach(self, learner: Learner) -> None:
-        """Change how the learner trains; called at the start of every segment, after the learner's state is there."""
+    def attach(self, learner: Learner, knowledge: Knowledge) -> None:
+        """Change how the learner trains; called at the start of every segment, after the learner's state is there.
+
+        Args:
+            learner: The learner.
+            knowledge: Of what ``transfer`` got the kinds that a method of the arm keeps.
+        """
 
     def references(self, budget: int) -> References | None:  # noqa: ARG002 - a hook
         """The from-scratch runs that it wants to see, given the budget; one method of an arm may want some."""

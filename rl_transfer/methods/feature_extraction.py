@@ -47,6 +47,6 @@ class FeatureExtraction(Method):
         fates += exploration_fates(learner.algorithm, kept=False)
         return fates + carry_statistics(learner, knowledge, "carry", blend_steps=1)
 
-    def attach(self, learner: Recipient) -> None:
+    def attach(self, learner: Recipient, knowledge: Knowledge) -> None:  # noqa: ARG002 - a hook
         """Freeze them."""
         learner.freeze(_CARRIED)

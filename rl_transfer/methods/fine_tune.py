@@ -135,7 +135,7 @@ class FineTune(Method):
             fates += carry_optimizer(learner, knowledge, fates)
         return fates
 
-    def attach(self, learner: Recipient) -> None:
+    def attach(self, learner: Recipient, knowledge: Knowledge) -> None:  # noqa: ARG002 - a hook
         """Freeze and scale."""
         learner.freeze(self.freeze, self.freeze_steps, gradual=self.gradual_unfreezing)
         learner.scale_learning_rate(self.learning_rate_scale)

@@ -20,7 +20,7 @@ from rl_transfer.run import checkpoint as checkpoints
 from rl_transfer.run.checkpoint import Checkpoint
 from rl_transfer.run.curve import Curve, play
 from rl_transfer.run.reviews import Reviews, StartAnew, write_episodes
-from rl_transfer.run.transfer import kinds_needed, print_fates, read_source, transfer, write_fates
+from rl_transfer.run.transfer import for_target, kinds_needed, print_fates, read_source, transfer, write_fates
 from rl_transfer.store import read_json, read_spec, write_csv, write_json
 from rl_transfer.study import RunSpec
 from rl_transfer.tasks import Charged, Meter, Sham, SpaceMapping, TaskEnvironments, inspect_task, make, map_spaces
@@ -55,6 +55,7 @@ class Run:
     ) -> None:
         self.spec, self.folder, self.source = spec, folder, source
         self.methods = build_methods(spec.methods, spec.learner.algorithm)
+        self._knowledge: Knowledge | None = None
         self._references = references
         self._reviews = Reviews(self.methods, spec.budget_steps, references)
         self._reviews_held = 0
@@ -113,18 +114,29 @@ class Run:
         """Let the methods change a fresh learner, and write the first checkpoint."""
         shutil.rmtree(self._checkpoints, ignore_errors=True)
         learner = self._learner(log=False)
-        if self.source is not None and self.spec.source is not None:
-            branch = seeds.generator(self.spec.role, self.spec.seed, "scramble")
-            scrambler = branch if self.spec.source.scrambled else None
-            mapping = self._mapping()
-            knowledge = read_source(self.source, kinds_needed(self.methods), mapping.source_observation)
-            fates = transfer(self.methods, learner, knowledge, mapping, scrambler)
+        if self.source is not None:
+            fates = transfer(self.methods, learner, self._read_knowledge(learner))
             write_fates(self.folder / "transfer.csv", fates)
             print_fates(fates)
         first = Checkpoint(segment=0)
         checkpoints.save(self._checkpoints, first, learner)
         learner.close()
         return first
+
+    def _kept_knowledge(self, learner: Learner) -> Knowledge:
+        """What the methods keep, read once; the learner must be fresh then."""
+        kept = frozenset().union(*(method.keeps for method in self.methods))
+        if self._knowledge is None:
+            self._knowledge = self._read_knowledge(learner).of_kinds(kept) if kept else Knowledge()
+        return self._knowledge
+
+    def _read_knowledge(self, learner: Learner) -> Knowledge:
+        if self.source is None or self.spec.source is None:
+            return Knowledge()
+        branch = seeds.generator(self.spec.role, self.spec.seed, "scramble")
+        mapping = self._mapping()
+        knowledge = read_source(self.source, kinds_needed(self.methods), mapping.source_observation)
+        return for_target(knowledge, learner, mapping, branch if self.spec.source.scrambled else None)
 
     def _mapping(self) -> SpaceMapping:
         assert self.source is not None
@@ -137,12 +149,13 @@ class Run:
                 if file.name not in state.events:
                     file.unlink()
         learner = self._learner(log=True)
+        knowledge = self._kept_knowledge(learner)
         learner.load_state(self._checkpoints, state.segment)
         self._meter.episodes = list(state.episodes)
         self._reviews_held, self._fell_back_at = state.reviews, state.fell_back_at
         if self._fell_back_at is None:
             for method in self.methods:
-                method.attach(learner)
+                method.attach(learner, knowledge)
         return learner
 
     def _start_anew(self, learner: Learner, reason: StartAnew) -> Learner:

@@ -68,21 +68,33 @@ def read_source(source: Path, kinds: frozenset[KnowledgeKind], observation_space
     return replace(read_knowledge(source / "agent", kinds, algorithm=spec.learner.algorithm), reading=meaning)
 
 
-def transfer(
-    methods: Sequence[Method],
-    learner: Learner,
-    knowledge: Knowledge,
-    mapping: SpaceMapping,
-    scrambler: np.random.Generator | None,
-) -> list[TensorFate]:
+def for_target(
+    knowledge: Knowledge, learner: Learner, mapping: SpaceMapping, scrambler: np.random.Generator | None
+) -> Knowledge:
+    """What methods get of a source's knowledge: scrambled for a placebo, in the target's spaces.
+
+    Args:
+        knowledge: The source's.
+        learner: A fresh learner.
+        mapping: Between the source's spaces and the target's.
+        scrambler: Scrambles the knowledge; None leaves it as it is.
+
+    Raises:
+        ConfigError: If the mapping can't be carried out on it.
+    """
+    initial = learner.networks()
+    if scrambler is not None:
+        knowledge = _scrambled(knowledge, initial, scrambler)
+    return in_target_spaces(knowledge, learner, initial, mapping)
+
+
+def transfer(methods: Sequence[Method], learner: Learner, knowledge: Knowledge) -> list[TensorFate]:
     """Let each method change the learner once.
 
     Args:
         methods: The arm's methods, in order.
         learner: A fresh learner.
-        knowledge: The source's.
-        mapping: Between the source's spaces and the target's.
-        scrambler: Scrambles the knowledge, for a placebo; None leaves it as it is.
+        knowledge: The source's, as :func:`for_target` gives it.
 
     Returns:
         What became of each tensor.
@@ -90,10 +102,6 @@ def transfer(
     Raises:
         ConfigError: If something does not fit.
     """
-    initial = learner.networks()
-    if scrambler is not None:
-        knowledge = _scrambled(knowledge, initial, scrambler)
-    knowledge = in_target_spaces(knowledge, learner, initial, mapping)
     fates: list[TensorFate] = []
     for index, method in enumerate(methods):
         try:
