@@ -127,6 +127,25 @@ class Learner(Recipient):
         """
 
     @abstractmethod
+    def mix_experience(
+        self, transitions: Transitions, share: Callable[[int], float], generator: np.random.Generator
+    ) -> None:
+        """Let a share of every minibatch come from these transitions, which stay beside the replay buffer for ever.
+
+        Over any number of minibatches the share is kept to within half a sample, whatever their size: what rounding
+        adds or leaves out is carried over to the next minibatch, as part of the learner's state. Shares of several
+        calls add up.
+
+        Args:
+            transitions: What to draw from, each with the same probability; none changes nothing.
+            share: The share by charged steps, from 0 to 1.
+            generator: What draws them; the rest of a minibatch is drawn as without them.
+
+        Raises:
+            ConfigError: If the algorithm has no replay buffer, or the transitions have other shapes.
+        """
+
+    @abstractmethod
     def act(self, observations: Any, *, deterministic: bool) -> NDArray[Any]:
         """Actions for a batch of observations.
 
@@ -216,7 +235,12 @@ class Learner(Recipient):
     @property
     @abstractmethod
     def carried_transitions(self) -> int:
-        """Transitions that were put into its replay buffer."""
+        """Transitions that were put into its replay buffer, or lie beside it."""
+
+    @property
+    @abstractmethod
+    def source_samples(self) -> int:
+        """Samples of its minibatches so far that came from transitions beside the replay buffer."""
 
     @property
     @abstractmethod

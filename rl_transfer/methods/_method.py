@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from rl_transfer.knowledge import Knowledge, KnowledgeKind, Role, TensorFate
 from rl_transfer.learner import Learner
 from rl_transfer.tasks import Episode
@@ -65,12 +67,13 @@ class Method:
         """
         return ()
 
-    def attach(self, learner: Learner, knowledge: Knowledge) -> None:
+    def attach(self, learner: Learner, knowledge: Knowledge, generator: np.random.Generator) -> None:
         """Change how the learner trains; called at the start of every segment, after the learner's state is there.
 
         Args:
             learner: The learner.
             knowledge: Of what ``transfer`` got the kinds that a method of the arm keeps.
+            generator: The method's own source of randomness; another one in every segment.
         """
 
     def references(self, budget: int) -> References | None:  # noqa: ARG002 - a hook

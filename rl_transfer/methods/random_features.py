@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import numpy as np
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
@@ -27,6 +28,6 @@ class RandomFeatures(Method):
         """Refuse what can't be frozen."""
         refuse_frozen_paths(algorithm, _FROZEN)
 
-    def attach(self, learner: Recipient, knowledge: Knowledge) -> None:  # noqa: ARG002 - a hook
+    def attach(self, learner: Recipient, knowledge: Knowledge, generator: np.random.Generator) -> None:  # noqa: ARG002
         """Freeze them."""
         learner.freeze(_FROZEN)

@@ -20,6 +20,7 @@ _COST_TITLES = {
     "source_steps": "steps of its source",
     "reference_steps": "steps of its references",
     "carried_transitions": "carried transitions",
+    "source_samples": "samples of the source's",
     "gradient_steps": "gradient steps",
     "evaluation_steps": "evaluation steps",
     "wall_seconds": "time",

@@ -154,8 +154,9 @@ class Run:
         self._meter.episodes = list(state.episodes)
         self._reviews_held, self._fell_back_at = state.reviews, state.fell_back_at
         if self._fell_back_at is None:
-            for method in self.methods:
-                method.attach(learner, knowledge)
+            for place, method in enumerate(self.methods):
+                branch = seeds.generator(self.spec.role, self.spec.seed, "method", state.segment, place)
+                method.attach(learner, knowledge, branch)
         return learner
 
     def _start_anew(self, learner: Learner, reason: StartAnew) -> Learner:
@@ -279,6 +280,7 @@ class Run:
                 **self._source_cost(),
                 **self._reference_cost(),
                 "carried_transitions": learner.carried_transitions,
+                "source_samples": learner.source_samples,
                 "gradient_steps": learner.gradient_steps,
                 "evaluation_steps": curve.evaluation_steps + retention_steps,
                 "wall_seconds": round(state.wall_seconds + self._lap(), 3),

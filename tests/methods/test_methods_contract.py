@@ -43,7 +43,11 @@ ZERO = {
     ],
     "guard": [{"patience": 11}],
     "l2_start_point": [{"coefficient": 0.0, "other_coefficient": 0.0}],
-    "replay": [{"transitions": 0}],
+    "replay": [
+        {"transitions": 0},
+        {"transitions": 0, "share": 0.5},
+        {"share": 0.0, "share_end": 0.0, "decay_steps": 10, "best_episodes": 0.5},
+    ],
 }
 NO_STRENGTH = {"feature_extraction", "random_features"}
 """Methods without settings: they are on or off."""

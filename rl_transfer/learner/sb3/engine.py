@@ -24,6 +24,7 @@ from rl_transfer.learner.interface import EnvFactory, Learner, Watch
 from rl_transfer.learner.sb3 import networks, normalization, optimizer_state, replay
 from rl_transfer.learner.sb3.build import build_model
 from rl_transfer.learner.sb3.features import is_plain
+from rl_transfer.learner.sb3.mixing import Mixing, Share
 from rl_transfer.learner.sb3.recipient import SB3Recipient
 from rl_transfer.learner.sb3.side_by_side import training_environments
 from rl_transfer.store import write_bytes, write_json
@@ -86,6 +87,8 @@ class SB3Learner(SB3Recipient, Learner):
         self._model.set_logger(Logger(None, [] if self._log is None else [self._log]))
         optimizer_state.main_optimizer(self._model).register_step_post_hook(self._count_gradient_step)
         networks.watch_outputs(self._model, self._refuse_output)
+        own = self._replay
+        self._mixing = None if own is None else Mixing(own, lambda: meter.steps, self._record_source_share)
         self._gradient_steps = 0
         self._carried_transitions = 0
         self._rows_added = 0
@@ -95,8 +98,16 @@ class SB3Learner(SB3Recipient, Learner):
 
     @property
     def carried_transitions(self) -> int:
-        """Transitions put into the replay buffer."""
-        return self._carried_transitions
+        """Transitions put into the replay buffer, or beside it."""
+        return self._carried_transitions + (0 if self._mixing is None else self._mixing.transitions)
+
+    @property
+    def source_samples(self) -> int:
+        """Samples of minibatches that came from transitions beside the replay buffer."""
+        return 0 if self._mixing is None else self._mixing.drawn
+
+    def _record_source_share(self, share: float) -> None:
+        self._model.logger.record_mean("train/source_share", share)
 
     @property
     def gradient_steps(self) -> int:
@@ -123,6 +134,13 @@ class SB3Learner(SB3Recipient, Learner):
         kept = min(rows, self._replay.buffer_size) * self._replay.n_envs
         self._carried_transitions += kept
         return kept
+
+    def mix_experience(self, transitions: Transitions, share: Share, generator: np.random.Generator) -> None:
+        """Let a share of every minibatch come from transitions beside the replay buffer."""
+        if self._mixing is None:
+            raise ConfigError(f"{self.algorithm} has no replay buffer to mix experience with")
+        if len(transitions):
+            self._mixing.add(transitions, share, generator)
 
     def act(self, observations: Any, *, deterministic: bool) -> NDArray[Any]:
         """Actions for a batch of observations."""
@@ -176,6 +194,8 @@ class SB3Learner(SB3Recipient, Learner):
         self._begin_at(earlier.meter.steps)
         self._gradient_steps = earlier.gradient_steps
         self._carried_transitions = earlier.carried_transitions
+        if self._mixing is not None:
+            self._mixing.drawn = earlier.source_samples
 
     def _begin_at(self, charged: int) -> None:
         """Let the library, which counts from 0, run its schedules and its log from a charged step on."""
@@ -219,6 +239,7 @@ class SB3Learner(SB3Recipient, Learner):
             "first_replay": self._first_replay,
             "gradient_steps": self._gradient_steps,
             "carried_transitions": self._carried_transitions,
+            "mixing": None if self._mixing is None else self._mixing.state(),
             "keeps_exploration": self._keeps_exploration,
             "rows_added": self._rows_added,
         }
@@ -245,6 +266,8 @@ class SB3Learner(SB3Recipient, Learner):
         self._begin_at(state["first_step"])
         self._gradient_steps = state["gradient_steps"]
         self._carried_transitions = state["carried_transitions"]
+        if self._mixing is not None:
+            self._mixing.load_state(state["mixing"])
         self._rows_added = self._rows_saved = state["rows_added"]
 
     def save_agent(self, folder: Path) -> None:
