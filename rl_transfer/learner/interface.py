@@ -183,6 +183,20 @@ class Learner(Recipient):
         """
 
     @abstractmethod
+    def fisher(self, observations: Any, generator: np.random.Generator, *, temperature: float = 1.0) -> Networks:
+        """The diagonal of its parameters' Fisher information, as a mean over observations.
+
+        Of a policy: the squared gradient of the log-probability of an action drawn from it, a deterministic one taken
+        as the mean of a Gaussian of variance 1. Of an actor-critic's values: as means of such Gaussians, so their
+        squared gradients. What both depend on has the sum. A value learner's policy is the softmax of its values.
+
+        Args:
+            observations: B x observation shape.
+            generator: What draws the actions.
+            temperature: What a value learner's values are divided by before the softmax.
+        """
+
+    @abstractmethod
     def isolated(self, seed: int) -> AbstractContextManager[None]:
         """A context in which everything random is seeded anew, and after which training's randomness is as before."""
 

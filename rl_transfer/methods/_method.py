@@ -24,6 +24,19 @@ class References:
     steps: int
 
 
+@dataclass(frozen=True)
+class FisherEstimate:
+    """How to estimate the Fisher information that a method uses.
+
+    Attributes:
+        samples: Observations of the source's task to take the mean over.
+        temperature: What a value learner's values are divided by before the softmax that stands for its policy.
+    """
+
+    samples: int
+    temperature: float
+
+
 class Method:
     """Base of all methods; a subclass is a frozen pydantic dataclass in a file of the method's name.
 
@@ -51,6 +64,11 @@ class Method:
     def named_steps(self) -> Mapping[str, int]:
         """By setting the steps for which something is not trained; a plan whose budget ends before is refused."""
         return {}
+
+    @property
+    def fisher_estimate(self) -> FisherEstimate | None:
+        """How to estimate the Fisher information, for methods that need it; those of one arm must want the same."""
+        return None
 
     def check(self, algorithm: str) -> None:
         """Refuse settings that can't work with an algorithm, before anything is trained.

@@ -21,6 +21,8 @@ _COST_TITLES = {
     "reference_steps": "steps of its references",
     "carried_transitions": "carried transitions",
     "source_samples": "samples of the source's",
+    "fisher_samples": "samples for Fisher information",
+    "fisher_steps": "steps for Fisher information",
     "gradient_steps": "gradient steps",
     "evaluation_steps": "evaluation steps",
     "wall_seconds": "time",

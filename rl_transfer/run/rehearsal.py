@@ -38,6 +38,9 @@ def rehearse(spec: RunSpec, source: RunSpec, agent: Path | None) -> None:
             knowledge = read_source(agent, kinds_needed(methods), space)
         else:
             knowledge = replace(_fresh_knowledge(source), reading=reading(source.learner, space))
+        if "fisher" in kinds_needed(methods):
+            # It has the networks' shapes, and is estimated once the source is trained.
+            knowledge = replace(knowledge, fisher=knowledge.networks)
         transfer(methods, learner, for_target(knowledge, learner, mapping, None))
     finally:
         learner.close()

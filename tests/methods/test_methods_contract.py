@@ -41,6 +41,7 @@ ZERO = {
             "statistics": "carry",
         },
     ],
+    "elastic_weights": [{"coefficient": 0.0, "samples": 30}],
     "guard": [{"patience": 11}],
     "l2_start_point": [{"coefficient": 0.0, "other_coefficient": 0.0}],
     "replay": [
@@ -52,6 +53,7 @@ ZERO = {
 NO_STRENGTH = {"feature_extraction", "random_features"}
 """Methods without settings: they are on or off."""
 STRONG = {
+    "elastic_weights": {"samples": 30},
     # Settings with which it must change something, where its defaults need more than a tiny source has.
 }
 METHODS = method_names()

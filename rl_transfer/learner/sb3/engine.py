@@ -19,11 +19,12 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 
 from rl_transfer.errors import ConfigError, DivergedError, RLTransferError, StoreError
-from rl_transfer.knowledge import Transitions
+from rl_transfer.knowledge import Networks, Transitions
 from rl_transfer.learner.interface import EnvFactory, Learner, Watch
 from rl_transfer.learner.sb3 import networks, normalization, optimizer_state, replay
 from rl_transfer.learner.sb3.build import build_model
 from rl_transfer.learner.sb3.features import is_plain
+from rl_transfer.learner.sb3.fisher import fisher_diagonal
 from rl_transfer.learner.sb3.mixing import Mixing, Share
 from rl_transfer.learner.sb3.recipient import SB3Recipient
 from rl_transfer.learner.sb3.side_by_side import training_environments
@@ -148,6 +149,11 @@ class SB3Learner(SB3Recipient, Learner):
             observations = self._normalizer.normalize_obs(observations)
         actions, _ = self._model.predict(observations, deterministic=deterministic)
         return actions
+
+    def fisher(self, observations: Any, generator: np.random.Generator, *, temperature: float = 1.0) -> Networks:
+        """The diagonal of the parameters' Fisher information."""
+        with self.isolated(int(generator.integers(2**31))):
+            return fisher_diagonal(self._model, self._normalized(observations), temperature=temperature)
 
     @contextmanager
     def isolated(self, seed: int) -> Iterator[None]:
