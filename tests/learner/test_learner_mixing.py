@@ -233,6 +233,17 @@ class TestLearners:
         assert len(agent.experience()) == 16, "what a source leaves behind is its own"
         agent.close()
 
+    def test_one_that_starts_anew_counts_on_without_them(self):
+        earlier, fresh = given_all(learner(dqn())), learner(dqn())
+        train(earlier, 64, horizon=128)
+        fresh.succeed(earlier)
+        assert fresh.source_samples == earlier.source_samples > 0
+        train(fresh, 128)
+        assert fresh.gradient_steps > earlier.gradient_steps
+        assert fresh.source_samples == earlier.source_samples
+        earlier.close()
+        fresh.close()
+
     def test_they_are_normalised_as_the_target_s_are(self):
         agent = given_all(learner(dqn(normalize=True)))
         train(agent, 64)
