@@ -191,7 +191,7 @@ class Learner(Recipient):
         squared gradients. What both depend on has the sum. A value learner's policy is the softmax of its values.
 
         Args:
-            observations: B x observation shape.
+            observations: B x observation shape, as environments give them or as experience holds them.
             generator: What draws the actions.
             temperature: What a value learner's values are divided by before the softmax.
         """

@@ -6,9 +6,10 @@ import pytest
 import torch
 from builders import BOX_WALK, TINY, dqn, flat, learner, ppo, task_of, tasks_of, tiny
 from gymnasium import spaces
-from stable_baselines3 import PPO
+from stable_baselines3 import DQN, PPO
 
 from rl_transfer.knowledge import ROLES
+from rl_transfer.knowledge.experience import map_arrays
 from rl_transfer.learner.sb3.fisher import fisher_diagonal
 
 SEEN = np.array([[1.0, -2.0], [3.0, 0.5]], np.float32)
@@ -161,3 +162,29 @@ def test_what_is_no_parameter_and_what_nothing_depends_on_has_none():
     agent = learner(tiny("sac"))
     found = fisher_of(agent)
     assert found["exploration/log_ent_coef"].tolist() == [0.0]
+
+
+BYTES = spaces.Box(0, 255, (40, 40, 3), np.uint8)
+
+
+@pytest.mark.parametrize("space", [spaces.Discrete(4), BYTES, spaces.Dict({"gear": spaces.Discrete(4), "view": BYTES})])
+def test_experience_holds_numbers_as_columns_and_images_with_their_channels_first(space):
+    task = Choosing(spaces.Discrete(2))
+    task.observation_space = space
+    is_dict = isinstance(space, spaces.Dict)
+    model = DQN("MultiInputPolicy" if is_dict else "MlpPolicy", task, buffer_size=10, seed=0, device="cpu")
+    space.seed(0)
+    seen = [space.sample() for _ in range(3)]
+
+    def held(array):
+        """As a replay buffer has them."""
+        return np.moveaxis(array, -1, 1) if array.ndim > 1 else array[:, None]
+
+    given = {key: np.stack([one[key] for one in seen]) for key in space.spaces} if is_dict else np.stack(seen)
+    both = []
+    for batch in (given, map_arrays(given, held)):
+        torch.manual_seed(0)
+        both.append(flat(fisher_diagonal(model, batch, temperature=1.0)))
+    for name, array in both[0].items():
+        assert np.array_equal(array, both[1][name]), name
+    assert both[0]["value_head/bias"].any()

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor
 from torch.distributions import Categorical, Distribution
@@ -20,14 +21,14 @@ def fisher_diagonal(model: BaseAlgorithm, observations: Any, *, temperature: flo
 
     Args:
         model: The model; torch's global generator draws the actions.
-        observations: B x observation shape, normalised if the model is used to that.
+        observations: B x observation shape, normalised if the model is used to that; an environment's, or experience's.
         temperature: What a value learner's values are divided by before the softmax.
 
     Returns:
         By role and name, of the parameters' shapes; 0 for tensors that no gradient reaches.
     """
     model.policy.set_training_mode(False)
-    batch = model.policy.obs_to_tensor(observations)[0]
+    batch = model.policy.obs_to_tensor(_without_columns(model.observation_space, observations))[0]
     count = len(next(iter(batch.values())) if isinstance(batch, dict) else batch)
     tensors = by_role(model)
     trained = [tensor for found in tensors.values() for tensor in found.values() if tensor.requires_grad]
@@ -82,6 +83,13 @@ def _critics(policy: Any, one: Any, action: Tensor) -> list[Tensor]:
     """Each critic's value of an action; where there are quantiles, their mean."""
     found = policy.critic(one, action)
     return [values.mean() for values in (found[0] if isinstance(found, Tensor) else found)]
+
+
+def _without_columns(space: spaces.Space[Any], observations: Any) -> Any:
+    """Experience holds a number as a column of width 1, which the library does not take for a batch."""
+    if isinstance(space, spaces.Dict):
+        return {key: _without_columns(inner, observations[key]) for key, inner in space.spaces.items()}
+    return observations.reshape(-1) if isinstance(space, spaces.Discrete) else observations
 
 
 def _row(batch: Any, row: int) -> Any:
