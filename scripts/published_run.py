@@ -277,7 +277,7 @@ def _transfer(run: EpisodicRun, cell: Cell, source: Cell, protocol: Protocol, ru
     fates = transfer(methods, run.learner, knowledge)
     write_fates(cell.folder(runs) / "transfer.csv", fates)
     for method in methods:
-        method.attach(run.learner, knowledge, seeds.generator(cell.role, cell.seed, "method"))
+        method.attach(run.learner, knowledge, np.random.default_rng(0))
 
 
 def _knowledge(run: EpisodicRun, cell: Cell, protocol: Protocol) -> Knowledge:

@@ -91,7 +91,7 @@ class Method:
         Args:
             learner: The learner.
             knowledge: Of what ``transfer`` got the kinds that a method of the arm keeps.
-            generator: The method's own source of randomness; another one in every segment.
+            generator: Where the method's random numbers come from; its own in each segment.
         """
 
     def references(self, budget: int) -> References | None:  # noqa: ARG002 - a hook

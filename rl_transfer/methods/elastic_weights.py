@@ -82,7 +82,12 @@ class ElasticWeights(Method):
         ours = learner.networks()
         return [self._fate(role, misfits.get(role), knowledge.fisher) for role in self.roles if ours[role]]
 
-    def attach(self, learner: Recipient, knowledge: Knowledge, generator: np.random.Generator) -> None:  # noqa: ARG002
+    def attach(
+        self,
+        learner: Recipient,
+        knowledge: Knowledge,
+        generator: np.random.Generator,  # noqa: ARG002 - a hook
+    ) -> None:
         """Add the penalty."""
         assert knowledge.networks is not None
         assert knowledge.fisher is not None

@@ -28,6 +28,11 @@ class RandomFeatures(Method):
         """Refuse what can't be frozen."""
         refuse_frozen_paths(algorithm, _FROZEN)
 
-    def attach(self, learner: Recipient, knowledge: Knowledge, generator: np.random.Generator) -> None:  # noqa: ARG002
+    def attach(
+        self,
+        learner: Recipient,
+        knowledge: Knowledge,  # noqa: ARG002 - a hook
+        generator: np.random.Generator,  # noqa: ARG002
+    ) -> None:
         """Freeze them."""
         learner.freeze(_FROZEN)
