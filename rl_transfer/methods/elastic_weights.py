@@ -33,7 +33,8 @@ class ElasticWeights(Method):
     Roles that don't fit the target are left alone, and mappings that scale or merge indices are refused.
 
     Attributes:
-        coefficient: Strength of the pull; 0 is none.
+        coefficient: Strength of the pull; 0 is none. How firmly it holds depends on the Fisher information, of which
+            the transfer table shows the mean and the largest by role.
         samples: Observations that the Fisher information is estimated on.
         roles: Roles that are drawn to the source's.
         temperature: What a value learner's values are divided by before the softmax. Values far apart make it so
