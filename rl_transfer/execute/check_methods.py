@@ -34,6 +34,12 @@ def _refuse_idle_settings(learner: LearnerConfig, mapping: SpaceMapping, budget:
     asking = [index for index, method in enumerate(built) if method.review_steps(budget)]
     if len(asking) > 1:
         raise ConfigError("a second method that may start anew: remove one of them", key=str(asking[1]))
+    estimates = [(index, method.fisher_estimate) for index, method in enumerate(built)]
+    wanted = [(index, estimate) for index, estimate in estimates if estimate is not None]
+    for index, estimate in wanted[1:]:
+        if estimate != wanted[0][1]:
+            what = "an arm has one estimate of the Fisher information"
+            raise ConfigError(f"{what}: give both methods the same samples and temperature", key=str(index))
     for index, method in enumerate(built):
         try:
             refuse_empty_roles(

@@ -15,9 +15,10 @@ from rl_transfer.knowledge.networks import (
 )
 from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, write_optimizer
 from rl_transfer.knowledge.scramble import draw_orders, scramble_networks, scramble_optimizer, scramble_transitions
-from rl_transfer.knowledge.source import Knowledge, KnowledgeKind, read_knowledge, write_knowledge
+from rl_transfer.knowledge.source import Knowledge, KnowledgeKind, has_experience, read_knowledge, write_knowledge
 from rl_transfer.knowledge.statistics import Moments, Statistics
 from rl_transfer.knowledge.translate_experience import translate_statistics, translate_transitions
+from rl_transfer.knowledge.translate_fisher import refuse_unmappable_fisher
 from rl_transfer.knowledge.translate_networks import translate_networks
 
 __all__ = [
@@ -35,12 +36,14 @@ __all__ = [
     "TensorFate",
     "Transitions",
     "draw_orders",
+    "has_experience",
     "read_agent_file",
     "read_knowledge",
     "read_networks",
     "read_optimizer",
     "read_statistics_file",
     "read_tensors",
+    "refuse_unmappable_fisher",
     "scramble_networks",
     "scramble_optimizer",
     "scramble_transitions",

@@ -1,8 +1,9 @@
 """Experience: the transitions that an off-policy agent has in its replay buffer."""
 
 import io
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,27 @@ class Transitions:
         """The newest transitions, at most this many, in the order they had."""
         chosen = np.sort(np.argsort(-self.time_N, kind="stable")[:count])
         return self.map(lambda array: array[chosen])
+
+    def best_episodes(self, share: float) -> "Transitions":
+        """The episodes with the highest returns, in the order they had; of equal ones the newer.
+
+        An episode lasts until it was terminated or truncated, for whatever reason: what a full buffer kept of its
+        oldest episode counts as one. The last transition of each is cut where it did not terminate.
+
+        Args:
+            share: Of all episodes; rounded up.
+        """
+        if share >= 1 or not len(self):
+            return self
+        end_N = self.terminated_N | self.truncated_N | np.append(np.diff(self.time_N) <= 0, True)
+        episode_N = np.cumsum(end_N) - end_N
+        return_E = np.bincount(episode_N, weights=self.reward_N)
+        newest_E = self.time_N[end_N]
+        count = math.ceil(share * len(return_E))
+        best = np.lexsort((-newest_E, -return_E))[:count]
+        ended = replace(self, truncated_N=self.truncated_N | (end_N & ~self.terminated_N))
+        chosen_N = np.isin(episode_N, best)
+        return ended.map(lambda array: array[chosen_N])
 
     def write(self, path: Path) -> None:
         """Write the arrays as one uncompressed ``.npz`` file."""

@@ -1,7 +1,7 @@
 """The knowledge of one source agent, as methods get it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +10,7 @@ from rl_transfer.knowledge.networks import Networks, Role, read_networks, write_
 from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, write_optimizer
 from rl_transfer.knowledge.statistics import Statistics
 
-KnowledgeKind = Literal["networks", "experience"]
+KnowledgeKind = Literal["networks", "experience", "fisher"]
 _NETWORKS = "networks.safetensors"
 _STATISTICS = "statistics.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
@@ -27,6 +27,7 @@ class Knowledge:
         statistics: Running statistics that its networks' inputs were normalised with.
         optimizer: What its optimizer kept for each tensor.
         experience: Transitions.
+        fisher: Estimated diagonal of the Fisher information of its networks, tensor for tensor.
         resized: Shapes that tensors had before the mapping laid them out, by ``role/name``; ``()`` for none.
         unmapped: Shapes of the source's tensors of which the mapping takes nothing, by ``role/name``.
         misfits: Roles that can't be carried into this target, and why.
@@ -39,14 +40,21 @@ class Knowledge:
     statistics: Statistics | None = None
     optimizer: OptimizerState | None = None
     experience: Transitions | None = None
+    fisher: Networks | None = None
     resized: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     unmapped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     misfits: Mapping[Role, str] = field(default_factory=dict)
     reading: Mapping[str, str] = field(default_factory=dict)
 
+    def of_kinds(self, kinds: frozenset[KnowledgeKind]) -> "Knowledge":
+        """The same with these kinds alone; statistics and optimizer belong to the networks."""
+        found = self if "experience" in kinds else replace(self, experience=None)
+        found = found if "fisher" in kinds else replace(found, fisher=None)
+        return found if "networks" in kinds else replace(found, networks=None, statistics=None, optimizer=None)
+
 
 def read_knowledge(agent: Path, kinds: frozenset[KnowledgeKind], *, algorithm: str) -> Knowledge:
-    """Read the named kinds of knowledge from a finished run's ``agent`` folder.
+    """Read the named kinds of knowledge from a finished run's ``agent`` folder; Fisher information lies in none.
 
     Raises:
         StoreError: If a file is missing or damaged.
@@ -60,6 +68,11 @@ def read_knowledge(agent: Path, kinds: frozenset[KnowledgeKind], *, algorithm: s
         optimizer=read_optimizer(optimizer) if wants_networks and optimizer.exists() else None,
         experience=Transitions.read(agent / _EXPERIENCE) if "experience" in kinds else None,
     )
+
+
+def has_experience(agent: Path) -> bool:
+    """Whether a finished run's ``agent`` folder holds transitions."""
+    return (agent / _EXPERIENCE).exists()
 
 
 def write_knowledge(agent: Path, knowledge: Knowledge) -> None:

@@ -58,7 +58,7 @@ def translate_networks(
     Raises:
         ConfigError: If the mapping can't be carried out on these networks.
     """
-    mapping = _as_networks_see(mapping, normalized)
+    mapping = as_networks_see(mapping, normalized)
     if mapping.identity:
         return source, {}
     changes = _Plan(source, initial, mapping).changes()
@@ -83,7 +83,9 @@ def translate_networks(
     return translated, shapes
 
 
-def _as_networks_see(mapping: SpaceMapping, normalized: Collection[str]) -> SpaceMapping:
+def as_networks_see(mapping: SpaceMapping, normalized: Collection[str]) -> SpaceMapping:
+    """The mapping between what networks see; ``normalized`` as for :func:`translate_networks`."""
+
     def seen(part: Part) -> Part:
         signs = tuple(math.copysign(1.0, scale) for scale in part.indices.scale)
         return replace(part, indices=replace(part.indices, scale=signs)) if part.source_key in normalized else part

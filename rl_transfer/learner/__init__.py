@@ -8,6 +8,7 @@ from rl_transfer.learner.carrying import (
     carry_statistics,
     copy_roles,
     exploration_fates,
+    misfitting_roles,
 )
 from rl_transfer.learner.foreign import ForeignAgent, read_agent, read_backbone
 from rl_transfer.learner.interface import ActorFormat, EnvFactory, Learner, Recipient, actor_file, build_learner
@@ -43,6 +44,7 @@ __all__ = [
     "carry_statistics",
     "copy_roles",
     "exploration_fates",
+    "misfitting_roles",
     "read_agent",
     "read_backbone",
     "reading",

@@ -57,7 +57,7 @@ def copy_roles(learner: Recipient, knowledge: Knowledge, how: Copying) -> list[T
     """
     assert knowledge.networks is not None
     theirs, ours = knowledge.networks, learner.networks()
-    misfits = {role: why for role in how.roles if (why := _misfit(role, knowledge, learner, ours)) is not None}
+    misfits = misfitting_roles(learner, knowledge, how.roles)
     if misfits and not how.if_fitting:
         raise ConfigError(next(iter(misfits.values())), key="roles")
     fitting = [role for role in how.roles if role not in misfits]
@@ -70,6 +70,12 @@ def copy_roles(learner: Recipient, knowledge: Knowledge, how: Copying) -> list[T
         for name in {**ours[role], **theirs[role]}
     ]
     return fates + [_unmapped(key, shape) for key, shape in knowledge.unmapped.items()]
+
+
+def misfitting_roles(learner: Recipient, knowledge: Knowledge, roles: Collection[Role]) -> dict[Role, str]:
+    """The roles whose tensors can't stand for the target's, and why."""
+    ours = learner.networks()
+    return {role: why for role in roles if (why := _misfit(role, knowledge, learner, ours)) is not None}
 
 
 def _misfit(role: Role, knowledge: Knowledge, learner: Recipient, ours: Networks) -> str | None:

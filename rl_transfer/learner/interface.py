@@ -83,6 +83,18 @@ class Recipient(ABC):
         """Let roles move with a multiple of the scheduled learning rate."""
 
     @abstractmethod
+    def add_penalty(self, centre: Networks, strength: Networks) -> None:
+        """Add half the sum of ``strength * (parameter - centre)**2`` over the named tensors to what trains them.
+
+        Its gradient joins the algorithm's just before each optimizer step, and is clipped together with it where the
+        algorithm clips. What no optimizer trains stays as it is.
+
+        Args:
+            centre: By role and name what each tensor is drawn to.
+            strength: How strongly, of the same names and shapes.
+        """
+
+    @abstractmethod
     def keep_exploration(self) -> None:
         """Explore as an agent that has learned already: epsilon at its final value, no random actions at the start.
 
@@ -109,6 +121,25 @@ class Learner(Recipient):
 
         Returns:
             How many fitted: the buffer takes whole rows of one transition per environment.
+
+        Raises:
+            ConfigError: If the algorithm has no replay buffer, or the transitions have other shapes.
+        """
+
+    @abstractmethod
+    def mix_experience(
+        self, transitions: Transitions, share: Callable[[int], float], generator: np.random.Generator
+    ) -> None:
+        """Let a share of every minibatch come from these transitions, which stay beside the replay buffer for ever.
+
+        Over any number of minibatches the share is kept to within half a sample, whatever their size: what rounding
+        adds or leaves out is carried over to the next minibatch, as part of the learner's state. Shares of several
+        calls add up.
+
+        Args:
+            transitions: What to draw from, each with the same probability; none changes nothing.
+            share: The share by charged steps, from 0 to 1.
+            generator: What draws them; the rest of a minibatch is drawn as without them.
 
         Raises:
             ConfigError: If the algorithm has no replay buffer, or the transitions have other shapes.
@@ -149,6 +180,20 @@ class Learner(Recipient):
 
         Raises:
             DivergedError: If the networks' outputs are not finite.
+        """
+
+    @abstractmethod
+    def fisher(self, observations: Any, generator: np.random.Generator, *, temperature: float = 1.0) -> Networks:
+        """The diagonal of its parameters' Fisher information, as a mean over observations.
+
+        Of a policy: the squared gradient of the log-probability of an action drawn from it, a deterministic one taken
+        as the mean of a Gaussian of variance 1. Of an actor-critic's values: as means of such Gaussians, so their
+        squared gradients. What both depend on has the sum. A value learner's policy is the softmax of its values.
+
+        Args:
+            observations: B x observation shape, as environments give them or as experience holds them.
+            generator: What draws the actions.
+            temperature: What a value learner's values are divided by before the softmax.
         """
 
     @abstractmethod
@@ -204,7 +249,12 @@ class Learner(Recipient):
     @property
     @abstractmethod
     def carried_transitions(self) -> int:
-        """Transitions that were put into its replay buffer."""
+        """Transitions that were put into its replay buffer, or lie beside it."""
+
+    @property
+    @abstractmethod
+    def source_samples(self) -> int:
+        """Samples of its minibatches so far that came from transitions beside the replay buffer."""
 
     @property
     @abstractmethod

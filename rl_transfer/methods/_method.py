@@ -4,6 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from rl_transfer.knowledge import Knowledge, KnowledgeKind, Role, TensorFate
 from rl_transfer.learner import Learner
 from rl_transfer.tasks import Episode
@@ -22,6 +24,19 @@ class References:
     steps: int
 
 
+@dataclass(frozen=True)
+class FisherEstimate:
+    """How to estimate the Fisher information that a method uses.
+
+    Attributes:
+        samples: Observations of the source's task to take the mean over.
+        temperature: What a value learner's values are divided by before the softmax that stands for its policy.
+    """
+
+    samples: int
+    temperature: float
+
+
 class Method:
     """Base of all methods; a subclass is a frozen pydantic dataclass in a file of the method's name.
 
@@ -30,6 +45,8 @@ class Method:
 
     needs: ClassVar[frozenset[KnowledgeKind]]
     """The kinds of knowledge it uses."""
+    keeps: ClassVar[frozenset[KnowledgeKind]] = frozenset()
+    """The kinds of them that it uses all through training, not in ``transfer`` alone."""
     algorithms: ClassVar[tuple[str, ...]]
     """The algorithms it is defined for."""
 
@@ -48,6 +65,11 @@ class Method:
         """By setting the steps for which something is not trained; a plan whose budget ends before is refused."""
         return {}
 
+    @property
+    def fisher_estimate(self) -> FisherEstimate | None:
+        """How to estimate the Fisher information, for methods that need it; those of one arm must want the same."""
+        return None
+
     def check(self, algorithm: str) -> None:
         """Refuse settings that can't work with an algorithm, before anything is trained.
 
@@ -63,8 +85,14 @@ class Method:
         """
         return ()
 
-    def attach(self, learner: Learner) -> None:
-        """Change how the learner trains; called at the start of every segment, after the learner's state is there."""
+    def attach(self, learner: Learner, knowledge: Knowledge, generator: np.random.Generator) -> None:
+        """Change how the learner trains; called at the start of every segment, after the learner's state is there.
+
+        Args:
+            learner: The learner.
+            knowledge: Of what ``transfer`` got the kinds that a method of the arm keeps.
+            generator: Where the method's random numbers come from; its own in each segment.
+        """
 
     def references(self, budget: int) -> References | None:  # noqa: ARG002 - a hook
         """The from-scratch runs that it wants to see, given the budget; one method of an arm may want some."""

@@ -2,10 +2,11 @@
 
 from typing import ClassVar
 
+import numpy as np
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from rl_transfer.knowledge import KnowledgeKind, Role
+from rl_transfer.knowledge import Knowledge, KnowledgeKind, Role
 from rl_transfer.learner import LOSS_PATHS, Recipient, refuse_frozen_paths
 from rl_transfer.methods._method import Method
 
@@ -27,6 +28,11 @@ class RandomFeatures(Method):
         """Refuse what can't be frozen."""
         refuse_frozen_paths(algorithm, _FROZEN)
 
-    def attach(self, learner: Recipient) -> None:
+    def attach(
+        self,
+        learner: Recipient,
+        knowledge: Knowledge,  # noqa: ARG002 - a hook
+        generator: np.random.Generator,  # noqa: ARG002
+    ) -> None:
         """Freeze them."""
         learner.freeze(_FROZEN)

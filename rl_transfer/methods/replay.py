@@ -1,59 +1,122 @@
-"""Replay: start with the source's transitions in the target's buffer."""
+"""Replay: the source's transitions in the target's buffer, or as a share of every minibatch."""
 
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, Field
+import numpy as np
+from pydantic import ConfigDict, Field, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from rl_transfer.knowledge import Knowledge, KnowledgeKind, TensorFate
+from rl_transfer.errors import ConfigError
+from rl_transfer.knowledge import Knowledge, KnowledgeKind, TensorFate, Transitions
 from rl_transfer.learner import Learner
 from rl_transfer.methods._method import Method
 from rl_transfer.study import OFF_POLICY
 
+_Share = Annotated[float, Field(ge=0, le=1)]
+
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
 class Replay(Method):
-    """Prefills the target's replay buffer with the source's newest transitions.
+    """Lets the target learn from the source's newest transitions too.
 
-    They are sampled like the target's own and overwritten first (sample transfer: Lazaric, Restelli and Bonarini,
-    ICML 2008; in deep reinforcement learning as by Vecerik et al. 2017, without the demonstrations' priority). Rewards
-    and dynamics are the source's, so where the tasks differ the buffer tells the learner something wrong.
+    Without a ``share`` they fill the target's replay buffer before it begins: they are sampled like its own and
+    overwritten first (sample transfer: Lazaric, Restelli and Bonarini, ICML 2008; in deep reinforcement learning as by
+    Vecerik et al. 2017, without the demonstrations' priority). With one they lie beside the buffer for ever and make up
+    that share of every minibatch, whatever its size: what rounding leaves is carried over. A ``share`` of 0.5 is the
+    symmetric sampling of RLPD (Ball, Smith, Kostrikov and Levine, ICML 2023), which takes all the source has; its
+    layer normalisation, critics and updates per step are settings of the learner.
+
+    Rewards and dynamics are the source's, so where the tasks differ the learner is told something wrong. Rewards are
+    not relabelled.
 
     Attributes:
         transitions: How many, at most; 0 is learning from scratch.
+        share: Share of every minibatch that comes from them; 0 is learning from scratch. None puts them into the
+            buffer.
+        share_end: What the share has become after ``decay_steps``, and stays; it changes evenly until then. None keeps
+            it as it is.
+        decay_steps: Charged steps until then.
+        best_episodes: Share of the source's episodes, those with the highest returns, to take transitions from. An
+            episode that the source's full buffer or a checkpoint has cut counts with what is there of it.
     """
 
     transitions: Annotated[int, Field(ge=0)] = 10_000
+    share: _Share | None = None
+    share_end: _Share | None = None
+    decay_steps: PositiveInt | None = None
+    best_episodes: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     needs: ClassVar[frozenset[KnowledgeKind]] = frozenset({"experience"})
     algorithms: ClassVar[tuple[str, ...]] = OFF_POLICY
 
+    @property
+    def keeps(self) -> frozenset[KnowledgeKind]:  # type: ignore[override]
+        """The transitions, if they lie beside the buffer."""
+        return self.needs if self._mixes else frozenset()
+
+    @property
+    def _mixes(self) -> bool:
+        return bool(self.share or self.share_end)
+
+    def check(self, algorithm: str) -> None:  # noqa: ARG002 - a hook
+        """Refuse half a decay."""
+        if self.share is None:
+            for setting in ("share_end", "decay_steps"):
+                if getattr(self, setting) is not None:
+                    raise ConfigError("there is no share to change: set share", key=setting)
+        if self.share_end is not None and self.decay_steps is None:
+            raise ConfigError("say over how many steps with decay_steps", key="share_end")
+        if self.decay_steps is not None and self.share_end is None:
+            raise ConfigError("say what the share becomes with share_end", key="decay_steps")
+
     def transfer(self, learner: Learner, knowledge: Knowledge) -> Sequence[TensorFate]:
-        """Put the transitions into the buffer.
+        """Put the transitions into the buffer, if they are to go there.
 
         Returns:
-            One row: how many there were, and how many the buffer took.
+            One row: how many there were, and how many are used.
 
         Raises:
             ConfigError: If observations or actions have other shapes than the target's.
         """
         assert knowledge.experience is not None
-        found, newest = len(knowledge.experience), knowledge.experience.newest(self.transitions)
-        added = learner.add_experience(newest)
-        return (_fate(asked_for=self.transitions, found=found, left_out=len(newest) - added, added=added),)
+        chosen = self._chosen(knowledge.experience)
+        beside = len(chosen) if self._mixes else 0
+        used = learner.add_experience(chosen) if self.share is None else beside
+        return (self._fate(found=len(knowledge.experience), chosen=len(chosen), used=used),)
 
+    def attach(self, learner: Learner, knowledge: Knowledge, generator: np.random.Generator) -> None:
+        """Mix them into the minibatches, if they are to lie beside the buffer."""
+        if self._mixes:
+            assert knowledge.experience is not None
+            learner.mix_experience(self._chosen(knowledge.experience), self.share_at, generator)
 
-def _fate(*, asked_for: int, found: int, left_out: int, added: int) -> TensorFate:
-    why = f"{asked_for} newest asked for, {found} found"
-    if left_out:
-        why += f", {left_out} left out: the buffer took {added} (whole rows of one per environment, up to its size)"
-    return TensorFate(
-        tensor="transitions",
-        role="experience",
-        from_shape=(found,),
-        to_shape=(added,),
-        fate="copied" if added else "dropped" if asked_for else "reinitialised",
-        frozen="no",
-        why=why,
-    )
+    def share_at(self, step: int) -> float:
+        """The share after so many charged steps."""
+        assert self.share is not None
+        if self.share_end is None or self.decay_steps is None:
+            return self.share
+        return self.share + (self.share_end - self.share) * min(step / self.decay_steps, 1.0)
+
+    def _chosen(self, experience: Transitions) -> Transitions:
+        return experience.best_episodes(self.best_episodes).newest(self.transitions)
+
+    def _fate(self, *, found: int, chosen: int, used: int) -> TensorFate:
+        why = f"{self.transitions} newest asked for, {found} found"
+        if self.best_episodes < 1:
+            why += f", {chosen} of them in the best {self.best_episodes:.0%} of the episodes"
+        if self.share is not None:
+            why += f"; {self.share:.3g} of every minibatch"
+            why += "" if self.share_end is None else f", {self.share_end:.3g} from step {self.decay_steps} on"
+        elif used < chosen:
+            why += f", {chosen - used} left out: the buffer took {used}"
+            why += " (whole rows of one per environment, up to its size)"
+        return TensorFate(
+            tensor="transitions",
+            role="experience",
+            from_shape=(found,),
+            to_shape=(used,),
+            fate="copied" if used else "dropped" if self.transitions and self.share != 0 else "reinitialised",
+            frozen="no",
+            why=why,
+        )

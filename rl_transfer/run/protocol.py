@@ -4,7 +4,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,15 @@ import gymnasium
 
 from rl_transfer import seeds
 from rl_transfer.errors import DivergedError, EnvironmentFailedError, RLTransferError
-from rl_transfer.knowledge import Knowledge, write_knowledge
+from rl_transfer.knowledge import Knowledge, Networks, write_knowledge
 from rl_transfer.learner import EnvFactory, Learner, build_learner
 from rl_transfer.methods import build_methods
 from rl_transfer.run import checkpoint as checkpoints
 from rl_transfer.run.checkpoint import Checkpoint
 from rl_transfer.run.curve import Curve, play
+from rl_transfer.run.fisher import estimate_fisher
 from rl_transfer.run.reviews import Reviews, StartAnew, write_episodes
-from rl_transfer.run.transfer import kinds_needed, print_fates, read_source, transfer, write_fates
+from rl_transfer.run.transfer import for_target, kinds_needed, print_fates, read_source, transfer, write_fates
 from rl_transfer.store import read_json, read_spec, write_csv, write_json
 from rl_transfer.study import RunSpec
 from rl_transfer.tasks import Charged, Meter, Sham, SpaceMapping, TaskEnvironments, inspect_task, make, map_spaces
@@ -55,6 +56,8 @@ class Run:
     ) -> None:
         self.spec, self.folder, self.source = spec, folder, source
         self.methods = build_methods(spec.methods, spec.learner.algorithm)
+        self._knowledge: Knowledge | None = None
+        self._fisher_costs: dict[str, int] = {}
         self._references = references
         self._reviews = Reviews(self.methods, spec.budget_steps, references)
         self._reviews_held = 0
@@ -113,18 +116,46 @@ class Run:
         """Let the methods change a fresh learner, and write the first checkpoint."""
         shutil.rmtree(self._checkpoints, ignore_errors=True)
         learner = self._learner(log=False)
-        if self.source is not None and self.spec.source is not None:
-            branch = seeds.generator(self.spec.role, self.spec.seed, "scramble")
-            scrambler = branch if self.spec.source.scrambled else None
-            mapping = self._mapping()
-            knowledge = read_source(self.source, kinds_needed(self.methods), mapping.source_observation)
-            fates = transfer(self.methods, learner, knowledge, mapping, scrambler)
+        if self.source is not None:
+            knowledge = self._read_knowledge(learner)
+            fates = transfer(self.methods, learner, knowledge)
+            self._knowledge = self._to_keep(knowledge)
             write_fates(self.folder / "transfer.csv", fates)
             print_fates(fates)
         first = Checkpoint(segment=0)
         checkpoints.save(self._checkpoints, first, learner)
         learner.close()
         return first
+
+    def _kept_knowledge(self, learner: Learner) -> Knowledge:
+        """What the methods keep, read once; the learner must be fresh then."""
+        if self._knowledge is None:
+            keep = any(method.keeps for method in self.methods)
+            self._knowledge = self._to_keep(self._read_knowledge(learner)) if keep else Knowledge()
+        return self._knowledge
+
+    def _to_keep(self, knowledge: Knowledge) -> Knowledge:
+        kept = frozenset().union(*(method.keeps for method in self.methods))
+        return knowledge.of_kinds(kept) if kept else Knowledge()
+
+    def _read_knowledge(self, learner: Learner) -> Knowledge:
+        if self.source is None or self.spec.source is None:
+            return Knowledge()
+        branch = seeds.generator(self.spec.role, self.spec.seed, "scramble")
+        mapping = self._mapping()
+        knowledge = read_source(self.source, kinds_needed(self.methods), mapping.source_observation)
+        knowledge = replace(knowledge, fisher=self._estimate_fisher(learner, self.source))
+        return for_target(knowledge, learner, mapping, branch if self.spec.source.scrambled else None)
+
+    def _estimate_fisher(self, learner: Learner, source: Path) -> Networks | None:
+        """The Fisher information of the source's networks, where a method wants it."""
+        wanted = [estimate for method in self.methods if (estimate := method.fisher_estimate) is not None]
+        if not wanted:
+            return None
+        with learner.isolated(0):
+            found = estimate_fisher(source, wanted[0], seeds.generator(self.spec.role, self.spec.seed, "fisher"))
+        self._fisher_costs = found.costs
+        return found.fisher
 
     def _mapping(self) -> SpaceMapping:
         assert self.source is not None
@@ -137,12 +168,14 @@ class Run:
                 if file.name not in state.events:
                     file.unlink()
         learner = self._learner(log=True)
+        knowledge = self._kept_knowledge(learner)
         learner.load_state(self._checkpoints, state.segment)
         self._meter.episodes = list(state.episodes)
         self._reviews_held, self._fell_back_at = state.reviews, state.fell_back_at
         if self._fell_back_at is None:
-            for method in self.methods:
-                method.attach(learner)
+            for place, method in enumerate(self.methods):
+                branch = seeds.generator(self.spec.role, self.spec.seed, "method", state.segment, place)
+                method.attach(learner, knowledge, branch)
         return learner
 
     def _start_anew(self, learner: Learner, reason: StartAnew) -> Learner:
@@ -264,7 +297,9 @@ class Run:
                 "target_steps": self._meter.steps,
                 **self._source_cost(),
                 **self._reference_cost(),
+                **self._fisher_costs,
                 "carried_transitions": learner.carried_transitions,
+                "source_samples": learner.source_samples,
                 "gradient_steps": learner.gradient_steps,
                 "evaluation_steps": curve.evaluation_steps + retention_steps,
                 "wall_seconds": round(state.wall_seconds + self._lap(), 3),

@@ -7,7 +7,7 @@ from pathlib import Path
 from rl_transfer.knowledge import Knowledge
 from rl_transfer.learner import Learner, build_learner, reading
 from rl_transfer.methods import build_methods
-from rl_transfer.run.transfer import kinds_needed, read_source, transfer
+from rl_transfer.run.transfer import for_target, kinds_needed, read_source, transfer
 from rl_transfer.study import LearnerConfig, RunSpec, TaskConfig
 from rl_transfer.tasks import Meter, inspect_task, make, map_spaces
 
@@ -38,7 +38,10 @@ def rehearse(spec: RunSpec, source: RunSpec, agent: Path | None) -> None:
             knowledge = read_source(agent, kinds_needed(methods), space)
         else:
             knowledge = replace(_fresh_knowledge(source), reading=reading(source.learner, space))
-        transfer(methods, learner, knowledge, mapping, None)
+        if "fisher" in kinds_needed(methods):
+            # It has the networks' shapes, and is estimated once the source is trained.
+            knowledge = replace(knowledge, fisher=knowledge.networks)
+        transfer(methods, learner, for_target(knowledge, learner, mapping, None))
     finally:
         learner.close()
 

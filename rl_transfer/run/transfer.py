@@ -1,6 +1,6 @@
 """The moment of transfer: a source's knowledge, scrambled for a placebo, enters a fresh learner."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from rl_transfer.knowledge import (
     TensorFate,
     draw_orders,
     read_knowledge,
+    refuse_unmappable_fisher,
     scramble_networks,
     scramble_optimizer,
     scramble_transitions,
@@ -68,21 +69,33 @@ def read_source(source: Path, kinds: frozenset[KnowledgeKind], observation_space
     return replace(read_knowledge(source / "agent", kinds, algorithm=spec.learner.algorithm), reading=meaning)
 
 
-def transfer(
-    methods: Sequence[Method],
-    learner: Learner,
-    knowledge: Knowledge,
-    mapping: SpaceMapping,
-    scrambler: np.random.Generator | None,
-) -> list[TensorFate]:
+def for_target(
+    knowledge: Knowledge, learner: Learner, mapping: SpaceMapping, scrambler: np.random.Generator | None
+) -> Knowledge:
+    """What methods get of a source's knowledge: scrambled for a placebo, in the target's spaces.
+
+    Args:
+        knowledge: The source's.
+        learner: A fresh learner.
+        mapping: Between the source's spaces and the target's.
+        scrambler: Scrambles the knowledge; None leaves it as it is.
+
+    Raises:
+        ConfigError: If the mapping can't be carried out on it.
+    """
+    initial = learner.networks()
+    if scrambler is not None:
+        knowledge = _scrambled(knowledge, initial, scrambler)
+    return in_target_spaces(knowledge, learner, initial, mapping)
+
+
+def transfer(methods: Sequence[Method], learner: Learner, knowledge: Knowledge) -> list[TensorFate]:
     """Let each method change the learner once.
 
     Args:
         methods: The arm's methods, in order.
         learner: A fresh learner.
-        knowledge: The source's.
-        mapping: Between the source's spaces and the target's.
-        scrambler: Scrambles the knowledge, for a placebo; None leaves it as it is.
+        knowledge: The source's, as :func:`for_target` gives it.
 
     Returns:
         What became of each tensor.
@@ -90,10 +103,6 @@ def transfer(
     Raises:
         ConfigError: If something does not fit.
     """
-    initial = learner.networks()
-    if scrambler is not None:
-        knowledge = _scrambled(knowledge, initial, scrambler)
-    knowledge = in_target_spaces(knowledge, learner, initial, mapping)
     fates: list[TensorFate] = []
     for index, method in enumerate(methods):
         try:
@@ -105,14 +114,17 @@ def transfer(
 
 
 def _scrambled(knowledge: Knowledge, initial: Networks, generator: np.random.Generator) -> Knowledge:
-    """Running statistics stay as they are; what the optimizer keeps goes with its tensors."""
+    """Running statistics stay as they are; what is known of each tensor's values goes with them."""
     networks, experience, optimizer = knowledge.networks, knowledge.experience, knowledge.optimizer
+    fisher = knowledge.fisher
     orders = {} if networks is None else draw_orders(networks, generator)
     return replace(
         knowledge,
         networks=None if networks is None else scramble_networks(networks, initial, orders),
         optimizer=None if optimizer is None else scramble_optimizer(optimizer, orders),
         experience=None if experience is None else scramble_transitions(experience, generator),
+        # Whatever a tensor of one element was, nothing else could stand for how much it matters.
+        fisher=None if fisher is None else scramble_networks(fisher, fisher, orders),
     )
 
 
@@ -129,15 +141,19 @@ def in_target_spaces(knowledge: Knowledge, learner: Recipient, initial: Networks
         ConfigError: If the mapping can't be carried out on this knowledge.
     """
     networks, statistics, experience = knowledge.networks, knowledge.statistics, knowledge.experience
+    fisher = knowledge.fisher
     resized: Mapping[str, tuple[int, ...]] = {}
     unmapped: dict[str, tuple[int, ...]] = {}
     misfits: Mapping[Role, str] = {}
     if networks is not None:
         normalized = () if statistics is None else tuple(statistics.observation)
-        if knowledge.algorithm in ("", learner.algorithm) or mapping.identity:
-            translated, resized = translate_networks(networks, initial, mapping, normalized=normalized)
-        else:
-            translated, resized, misfits = _translate_fitting(networks, initial, mapping, normalized)
+        fits_whole = knowledge.algorithm in ("", learner.algorithm) or mapping.identity
+        translate = _translate_whole if fits_whole else _translate_fitting
+        translated, resized, misfits = translate(networks, initial, mapping, normalized)
+        if fisher is not None:
+            refuse_unmappable_fisher(fisher, mapping, normalized=normalized)
+            # What the mapping gives no value is of no importance to the source; what it turns round stays important.
+            fisher = _map(np.abs, translate(fisher, _map(np.zeros_like, initial), mapping, normalized)[0])
         unmapped = {
             f"{role}/{name}": array.shape
             for role in ROLES
@@ -150,6 +166,7 @@ def in_target_spaces(knowledge: Knowledge, learner: Recipient, initial: Networks
         networks=networks,
         statistics=None if statistics is None else translate_statistics(statistics, mapping),
         experience=None if experience is None else translate_transitions(experience, mapping),
+        fisher=fisher,
         resized=resized,
         unmapped=unmapped,
         misfits=misfits,
@@ -157,9 +174,22 @@ def in_target_spaces(knowledge: Knowledge, learner: Recipient, initial: Networks
     )
 
 
+_Translated = tuple[Networks, dict[str, tuple[int, ...]], dict[Role, str]]
+
+
+def _map(change: Callable[[NDArray[Any]], NDArray[Any]], networks: Networks) -> Networks:
+    return {role: {name: change(array) for name, array in networks[role].items()} for role in ROLES}
+
+
+def _translate_whole(
+    source: Networks, initial: Networks, mapping: SpaceMapping, normalized: Collection[str]
+) -> _Translated:
+    return *translate_networks(source, initial, mapping, normalized=normalized), {}
+
+
 def _translate_fitting(
     source: Networks, initial: Networks, mapping: SpaceMapping, normalized: Collection[str]
-) -> tuple[Networks, dict[str, tuple[int, ...]], dict[Role, str]]:
+) -> _Translated:
     """Of another algorithm's networks what can be translated; the rest stays as it is.
 
     Returns:

@@ -27,6 +27,8 @@ from rl_transfer.knowledge import read_knowledge
 from rl_transfer.learner import build_learner
 from rl_transfer.learner.sb3.build import model_class
 from rl_transfer.learner.sb3.networks import copy_out
+from rl_transfer.methods import FisherEstimate
+from rl_transfer.run.fisher import estimate_fisher
 from rl_transfer.store import Store
 from rl_transfer.tasks import Meter, make
 
@@ -258,6 +260,24 @@ def test_a_backbone_fills_the_features_role(tmp_path):
     assert source.is_backbone
     assert returns(source) == []
     assert "classifier.weight" in source.spec.imported.notes[0]
+
+
+def test_a_backbone_has_no_fisher_information(tmp_path):
+    imported_backbone(tmp_path)
+    tasks = {name: {"id": SMALL_PICTURES} for name in ("source", "target")}
+    pair = {**tasks, "source_agent": "backbone", "learner": PAIR["learner"] | {"features": "small_cnn"}}
+    arms = {"elastic": {"methods": [{"elastic_weights": {"roles": ["features"]}}]}}
+    message = plan_refused(tmp_path, pair=pair, arms=arms)
+    assert re.search(r"methods\.0: elastic_weights needs a source that can act, backbone is a vision", message)
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
+def test_an_imported_agent_plays_for_its_fisher_information(tmp_path, algorithm):
+    file, _ = saved(tmp_path, algorithm)
+    source, _ = import_source(file, algorithm=algorithm, env=CARTPOLE, store=tmp_path / "runs", name="mine")
+    found = estimate_fisher(source.folder, FisherEstimate(30, 1.0), np.random.default_rng(0))
+    assert found.costs == {"fisher_samples": 30, "fisher_steps": 30}
+    assert found.fisher["value_head"]["weight"].any()
 
 
 @pytest.mark.slow

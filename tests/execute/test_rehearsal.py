@@ -80,6 +80,11 @@ def planned(tmp_path, pair, *methods):
             "fine_tune",
             "no role of the source fits the target",
         ),
+        (
+            CARTPOLE | {"learner": learner("ppo"), "mapping": {"observation": [0, 1, 2, {"index": 3, "scale": 2.0}]}},
+            "elastic_weights",
+            r"mapping\.observation: Fisher information can't be carried where they are scaled",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(pair, method, says, tmp_path):
@@ -121,6 +126,16 @@ def test_what_would_mean_something_else_or_nothing_is_refused(pair, method, says
         planned(tmp_path, pair, method)
 
 
+def test_an_arm_has_one_estimate_of_the_fisher_information(tmp_path):
+    pair = CARTPOLE | {"learner": learner("ppo")}
+    policy = {"elastic_weights": {"roles": ["policy_body"], "samples": 50}}
+    value = {"elastic_weights": {"roles": ["value_body"], "samples": 50, "coefficient": 1.0}}
+    assert planned(tmp_path, pair, policy, value).runs
+    value["elastic_weights"]["samples"] = 51
+    with pytest.raises(ConfigError, match=r"methods\.1: an arm has one estimate of the Fisher information: give both"):
+        planned(tmp_path, pair, policy, value)
+
+
 @pytest.mark.parametrize(
     "pair",
     [
@@ -134,3 +149,5 @@ def test_what_would_mean_something_else_or_nothing_is_refused(pair, method, says
 def test_what_fits_is_planned(pair, tmp_path):
     assert planned(tmp_path, pair).runs
     assert planned(tmp_path, pair, {"fine_tune": {"optimizer": "carry"}}).runs  # a fresh source has none yet
+    if "scale" not in str(pair):
+        assert planned(tmp_path, pair, "elastic_weights" if pair["learner"]["algorithm"] != "trpo" else "replay").runs

@@ -41,12 +41,19 @@ ZERO = {
             "statistics": "carry",
         },
     ],
+    "elastic_weights": [{"coefficient": 0.0, "samples": 30}],
     "guard": [{"patience": 11}],
-    "replay": [{"transitions": 0}],
+    "l2_start_point": [{"coefficient": 0.0, "other_coefficient": 0.0}],
+    "replay": [
+        {"transitions": 0},
+        {"transitions": 0, "share": 0.5},
+        {"share": 0.0, "share_end": 0.0, "decay_steps": 10, "best_episodes": 0.5},
+    ],
 }
 NO_STRENGTH = {"feature_extraction", "random_features"}
 """Methods without settings: they are on or off."""
 STRONG = {
+    "elastic_weights": {"samples": 30},
     # Settings with which it must change something, where its defaults need more than a tiny source has.
 }
 METHODS = method_names()

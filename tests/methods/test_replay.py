@@ -1,11 +1,14 @@
-"""Replay in detail."""
+"""Replay: what is chosen, where it goes, the share by hand, and what a run says of it."""
 
 import csv
 
+import numpy as np
 import pytest
-from builders import arm_spec, carry_out, dqn, learner, run_spec, source_spec, train
+from builders import arm_spec, carry_out, dqn, learner, outputs, run_spec, source_spec, train
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from rl_transfer.knowledge import Knowledge
+from rl_transfer.errors import ConfigError
+from rl_transfer.knowledge import Knowledge, Transitions
 from rl_transfer.methods import build_methods
 from rl_transfer.study import Named
 
@@ -58,3 +61,122 @@ def test_it_is_a_row_of_the_transfer_table(tmp_path):
         "why": "10000 newest asked for, 100 found, 50 left out: "
         "the buffer took 50 (whole rows of one per environment, up to its size)",
     }
+
+
+def method(**settings):
+    return build_methods([Named(name="replay", settings=settings)], "dqn")[0]
+
+
+def episodes(*lengths_and_rewards, time=None):
+    """Episodes of constant rewards, the last of which is still running."""
+    reward = np.concatenate([np.full(length, reward) for length, reward in lengths_and_rewards]).astype(np.float32)
+    count = len(reward)
+    ends = np.cumsum([length for length, _ in lengths_and_rewards]) - 1
+    numbers = np.arange(count, dtype=np.float32)
+    return Transitions(
+        observation_N=np.stack([numbers, numbers], axis=1),
+        action_N=np.zeros((count, 1), np.int64),
+        reward_N=reward,
+        next_observation_N=np.stack([numbers, numbers], axis=1),
+        terminated_N=np.isin(np.arange(count), ends[:-1]),
+        truncated_N=np.zeros(count, bool),
+        time_N=np.arange(count) if time is None else np.asarray(time),
+    )
+
+
+class TestBestEpisodes:
+    def test_by_return_not_by_reward(self):
+        found = episodes((2, 3.0), (8, 1.0), (3, 1.5), (1, 5.0)).best_episodes(0.5)  # 6, 8, 4.5, 5
+        assert found.reward_N.tolist() == [3.0] * 2 + [1.0] * 8
+        assert found.observation_N[:, 0].tolist() == list(range(10))
+
+    def test_the_number_is_rounded_up_and_the_newer_of_equals_is_taken(self):
+        found = episodes((1, 2.0), (2, 1.0), (4, 0.5)).best_episodes(0.2)
+        assert found.reward_N.tolist() == [0.5] * 4
+        assert found.truncated_N.tolist() == [False] * 3 + [True], "it was still running"
+
+    def test_environments_are_kept_apart(self):
+        found = episodes((5, 1.0), (4, 0.0), time=[0, 1, 2, 0, 1, 2, 3, 4, 5])
+        # 3 steps of the one environment, 2 + 4 of the other.
+        best = found.best_episodes(0.3)
+        assert best.observation_N[:, 0].tolist() == [0, 1, 2]
+        assert best.truncated_N.tolist() == [False, False, True]
+
+    def test_all_and_none(self):
+        found = episodes((3, 1.0), (2, 0.0))
+        assert found.best_episodes(1.0) is found
+        assert len(found.map(lambda array: array[:0]).best_episodes(0.5)) == 0
+
+    def test_they_are_chosen_before_the_newest(self):
+        agent = learner(dqn(n_envs=1))
+        knowledge = Knowledge(experience=episodes((4, 2.0), (4, 0.0)))
+        (fate,) = method(best_episodes=0.5, transitions=3).transfer(agent, knowledge)
+        assert agent.experience().reward_N.tolist() == [2.0] * 3
+        agent.close()
+        assert (fate.from_shape, fate.to_shape, fate.fate) == ((8,), (3,), "copied")
+        assert fate.why == "3 newest asked for, 8 found, 3 of them in the best 50% of the episodes"
+
+
+class TestShare:
+    def test_it_changes_evenly_and_stays(self):
+        found = method(share=0.8, share_end=0.2, decay_steps=100)
+        assert [found.share_at(step) for step in (0, 25, 50, 100, 1000)] == pytest.approx([0.8, 0.65, 0.5, 0.2, 0.2])
+        assert method(share=0.5).share_at(10**9) == 0.5
+
+    def test_it_needs_the_transitions_to_the_end_only_where_it_mixes(self):
+        for settings, keeps in (
+            ({}, False),
+            ({"share": 0.0}, False),
+            ({"share": 0.1}, True),
+            ({"share": 0.0, "share_end": 0.5, "decay_steps": 10}, True),
+        ):
+            assert method(**settings).keeps == (frozenset({"experience"}) if keeps else frozenset())
+
+    def test_nothing_goes_into_the_buffer(self):
+        agent = learner(dqn())
+        knowledge = Knowledge(experience=episodes((4, 2.0), (4, 0.0)))
+        found = method(share=0.5, share_end=0.25, decay_steps=90)
+        (fate,) = found.transfer(agent, knowledge)
+        assert len(agent.experience()) == 0
+        found.attach(agent, knowledge, np.random.default_rng(0))
+        assert agent.carried_transitions == 8
+        agent.close()
+        assert (fate.to_shape, fate.fate) == ((8,), "copied")
+        assert fate.why == "10000 newest asked for, 8 found; 0.5 of every minibatch, 0.25 from step 90 on"
+
+    def test_none_of_every_minibatch_is_none(self):
+        agent = learner(dqn())
+        (fate,) = method(share=0.0).transfer(agent, Knowledge(experience=episodes((4, 2.0))))
+        agent.close()
+        assert (fate.to_shape, fate.fate) == ((0,), "reinitialised")
+
+    def test_a_run_counts_and_logs_what_it_drew(self, tmp_path):
+        source = carry_out(source_spec(dqn()), tmp_path)
+        spec = arm_spec(run_spec(dqn()), source, ("replay", {"share": 0.25}))
+        folder = carry_out(spec, tmp_path, source)
+        costs = outputs(folder)["costs"]
+        assert costs["source_samples"] == 2 * costs["gradient_steps"] > 0
+        assert costs["carried_transitions"] == 100, "counted once, not in every segment"
+        scalars = EventAccumulator(str(folder / "events")).Reload().Scalars("train/source_share")
+        assert {event.value for event in scalars} == {0.25}
+        scratch = outputs(carry_out(run_spec(dqn()), tmp_path))["costs"]
+        assert scratch["source_samples"] == scratch["carried_transitions"] == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "setting", "message"),
+    [
+        ({"share": 1.2}, "share", "less than or equal to 1"),
+        ({"share": -0.1}, "share", "greater than or equal to 0"),
+        ({"share_end": 0.1, "decay_steps": 5}, "share_end", "set share"),
+        ({"decay_steps": 5}, "decay_steps", "set share"),
+        ({"share": 0.5, "share_end": 0.1}, "share_end", "with decay_steps"),
+        ({"share": 0.5, "decay_steps": 5}, "decay_steps", "with share_end"),
+        ({"best_episodes": 0.0}, "best_episodes", "greater than 0"),
+        ({"transitions": -1}, "transitions", "greater than or equal to 0"),
+    ],
+)
+def test_bad_settings_are_named(settings, setting, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        method(**settings)
+    assert caught.value.key == f"0.replay.{setting}"

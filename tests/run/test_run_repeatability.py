@@ -43,6 +43,10 @@ ARMS = {
     "ppo-features": (ppo(normalize=True), ["feature_extraction"]),
     "ppo-fine-tune": (ppo(), [("fine_tune", {"freeze": ["value_body"]})]),
     "dqn-replay": (dqn(n_step_returns=3), [("replay", {"transitions": 30})]),
+    "ppo-elastic": (ppo(normalize=True), ["fine_tune", ("elastic_weights", {"samples": 40})]),
+    "sac-elastic": (tiny("sac"), [("elastic_weights", {"samples": 40, "coefficient": 50.0})]),
+    "dqn-mixed": (dqn(n_step_returns=3), [("replay", {"share": 0.7, "share_end": 0.1, "decay_steps": 100})]),
+    "sac-mixed": (tiny("sac", normalize=True), [("replay", {"share": 0.3, "best_episodes": 0.5})]),
     "dqn-both": (dqn(), ["fine_tune", ("replay", {"transitions": 1000})]),
 }
 PLACEBOS = {f"{name}-placebo": arm for name, arm in ARMS.items()}

@@ -19,11 +19,13 @@ from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 
 from rl_transfer.errors import ConfigError, DivergedError, RLTransferError, StoreError
-from rl_transfer.knowledge import Transitions
+from rl_transfer.knowledge import Networks, Transitions
 from rl_transfer.learner.interface import EnvFactory, Learner, Watch
 from rl_transfer.learner.sb3 import networks, normalization, optimizer_state, replay
 from rl_transfer.learner.sb3.build import build_model
 from rl_transfer.learner.sb3.features import is_plain
+from rl_transfer.learner.sb3.fisher import fisher_diagonal
+from rl_transfer.learner.sb3.mixing import Mixing, Share
 from rl_transfer.learner.sb3.recipient import SB3Recipient
 from rl_transfer.learner.sb3.side_by_side import training_environments
 from rl_transfer.store import write_bytes, write_json
@@ -86,6 +88,8 @@ class SB3Learner(SB3Recipient, Learner):
         self._model.set_logger(Logger(None, [] if self._log is None else [self._log]))
         optimizer_state.main_optimizer(self._model).register_step_post_hook(self._count_gradient_step)
         networks.watch_outputs(self._model, self._refuse_output)
+        own = self._replay
+        self._mixing = None if own is None else Mixing(own, lambda: meter.steps, self._record_source_share)
         self._gradient_steps = 0
         self._carried_transitions = 0
         self._rows_added = 0
@@ -95,8 +99,16 @@ class SB3Learner(SB3Recipient, Learner):
 
     @property
     def carried_transitions(self) -> int:
-        """Transitions put into the replay buffer."""
-        return self._carried_transitions
+        """Transitions put into the replay buffer, or beside it."""
+        return self._carried_transitions + (0 if self._mixing is None else self._mixing.transitions)
+
+    @property
+    def source_samples(self) -> int:
+        """Samples of minibatches that came from transitions beside the replay buffer."""
+        return 0 if self._mixing is None else self._mixing.drawn
+
+    def _record_source_share(self, share: float) -> None:
+        self._model.logger.record_mean("train/source_share", share)
 
     @property
     def gradient_steps(self) -> int:
@@ -124,12 +136,24 @@ class SB3Learner(SB3Recipient, Learner):
         self._carried_transitions += kept
         return kept
 
+    def mix_experience(self, transitions: Transitions, share: Share, generator: np.random.Generator) -> None:
+        """Let a share of every minibatch come from transitions beside the replay buffer."""
+        if self._mixing is None:
+            raise ConfigError(f"{self.algorithm} has no replay buffer to mix experience with")
+        if len(transitions):
+            self._mixing.add(transitions, share, generator)
+
     def act(self, observations: Any, *, deterministic: bool) -> NDArray[Any]:
         """Actions for a batch of observations."""
         if self._normalizer is not None:
             observations = self._normalizer.normalize_obs(observations)
         actions, _ = self._model.predict(observations, deterministic=deterministic)
         return actions
+
+    def fisher(self, observations: Any, generator: np.random.Generator, *, temperature: float = 1.0) -> Networks:
+        """The diagonal of the parameters' Fisher information."""
+        with self.isolated(int(generator.integers(2**31))):
+            return fisher_diagonal(self._model, self._normalized(observations), temperature=temperature)
 
     @contextmanager
     def isolated(self, seed: int) -> Iterator[None]:
@@ -176,6 +200,8 @@ class SB3Learner(SB3Recipient, Learner):
         self._begin_at(earlier.meter.steps)
         self._gradient_steps = earlier.gradient_steps
         self._carried_transitions = earlier.carried_transitions
+        if self._mixing is not None:
+            self._mixing.drawn = earlier.source_samples
 
     def _begin_at(self, charged: int) -> None:
         """Let the library, which counts from 0, run its schedules and its log from a charged step on."""
@@ -219,6 +245,7 @@ class SB3Learner(SB3Recipient, Learner):
             "first_replay": self._first_replay,
             "gradient_steps": self._gradient_steps,
             "carried_transitions": self._carried_transitions,
+            "mixing": None if self._mixing is None else self._mixing.state(),
             "keeps_exploration": self._keeps_exploration,
             "rows_added": self._rows_added,
         }
@@ -245,6 +272,8 @@ class SB3Learner(SB3Recipient, Learner):
         self._begin_at(state["first_step"])
         self._gradient_steps = state["gradient_steps"]
         self._carried_transitions = state["carried_transitions"]
+        if self._mixing is not None:
+            self._mixing.load_state(state["mixing"])
         self._rows_added = self._rows_saved = state["rows_added"]
 
     def save_agent(self, folder: Path) -> None:

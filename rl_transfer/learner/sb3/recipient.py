@@ -12,7 +12,8 @@ from rl_transfer.knowledge import Networks, OptimizerState, Role, Statistics
 from rl_transfer.learner.interface import Recipient
 from rl_transfer.learner.sb3 import inspection, networks, normalization, optimizer_state
 from rl_transfer.learner.sb3.exploration import keep_exploration
-from rl_transfer.learner.sb3.regime import Regime
+from rl_transfer.learner.sb3.penalties import Penalties
+from rl_transfer.learner.sb3.regime import Regime, optimizers
 
 
 class SB3Recipient(Recipient):
@@ -26,6 +27,8 @@ class SB3Recipient(Recipient):
     def __init__(self, model: BaseAlgorithm, normalizer: VecNormalize | None) -> None:
         self.algorithm = networks.algorithm_name(model)
         self._model, self._normalizer = model, normalizer
+        # Before the regime, which takes the gradients of what is frozen away.
+        self._penalties = Penalties(model, optimizers(model))
         self._regime = Regime(model)
         self._keeps_exploration = False
 
@@ -80,6 +83,10 @@ class SB3Recipient(Recipient):
     def scale_learning_rate(self, scales: Mapping[Role, float]) -> None:
         """Let roles move with a multiple of the scheduled learning rate."""
         self._regime.scale_learning_rate(scales)
+
+    def add_penalty(self, centre: Networks, strength: Networks) -> None:
+        """Draw tensors to a centre while they are trained."""
+        self._penalties.add(centre, strength)
 
     def keep_exploration(self) -> None:
         """Explore as an agent that has learned already."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.buffers import NStepReplayBuffer, ReplayBuffer
 
 from rl_transfer.errors import ConfigError, StoreError
 from rl_transfer.knowledge import Transitions
@@ -100,8 +100,7 @@ def add_transitions(buffer: ReplayBuffer, transitions: Transitions) -> int:
     Raises:
         ConfigError: If observations or actions have other shapes than the buffer's.
     """
-    _refuse_other_shapes("observations", buffer.observations, transitions.observation_N)
-    _refuse_other_shapes("actions", buffer.actions, transitions.action_N)
+    _refuse_unsuitable(buffer, transitions)
     count = len(transitions) // buffer.n_envs
     kept = transitions.map(lambda array: array[: count * buffer.n_envs].reshape(buffer.n_envs, count, *array.shape[1:]))
     for row in range(count):
@@ -118,8 +117,53 @@ def add_transitions(buffer: ReplayBuffer, transitions: Transitions) -> int:
     return count
 
 
+def fixed_buffer(like: ReplayBuffer, transitions: Transitions) -> ReplayBuffer:
+    """A full buffer that holds just these transitions, as if one environment had made them.
+
+    Args:
+        like: A buffer of the same kind and spaces.
+        transitions: At least one; they are not copied.
+
+    Raises:
+        ConfigError: If observations or actions have other shapes than that buffer's.
+    """
+    _refuse_unsuitable(like, transitions)
+    n_step: dict[str, Any] = (
+        {"n_steps": like.n_steps, "gamma": like.gamma} if isinstance(like, NStepReplayBuffer) else {}
+    )
+    made = type(like)(1, like.observation_space, like.action_space, device=like.device, n_envs=1, **n_step)
+    truncated_N = transitions.truncated_N
+    columns: dict[str, Observations] = {
+        "observations": transitions.observation_N,
+        "next_observations": transitions.next_observation_N,
+        "actions": transitions.action_N,
+        "rewards": transitions.reward_N,
+        "dones": transitions.terminated_N | truncated_N,
+        "timeouts": truncated_N,
+    }
+    assert tuple(columns) == _COLUMNS
+    for name, column in columns.items():
+        setattr(made, name, _of_one_environment(column, getattr(like, name)))
+    made.buffer_size, made.full = len(transitions), True
+    return made
+
+
+def _of_one_environment(column: Observations, like: Observations) -> Any:
+    """A column with an axis for the environment, in the type of another."""
+    if isinstance(column, dict):
+        assert isinstance(like, dict)
+        return {key: _of_one_environment(array, like[key]) for key, array in column.items()}
+    assert not isinstance(like, dict)
+    return np.asarray(column, like.dtype)[:, None]
+
+
 def _row(column: Observations, row: int) -> Any:
     return map_arrays(column, lambda array: array[:, row])
+
+
+def _refuse_unsuitable(buffer: ReplayBuffer, transitions: Transitions) -> None:
+    _refuse_other_shapes("observations", buffer.observations, transitions.observation_N)
+    _refuse_other_shapes("actions", buffer.actions, transitions.action_N)
 
 
 def _refuse_other_shapes(what: str, ours: Observations, theirs: Observations) -> None:

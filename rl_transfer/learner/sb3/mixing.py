@@ -1,0 +1,104 @@
+"""Minibatches of which a share comes from transitions beside a Stable-Baselines3 replay buffer."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from stable_baselines3.common.buffers import ReplayBuffer
+from stable_baselines3.common.vec_env import VecNormalize
+
+from rl_transfer.knowledge import Transitions
+from rl_transfer.learner.sb3.replay import fixed_buffer
+
+Share = Callable[[int], float]
+
+
+class _Source(NamedTuple):
+    """Transitions, the share of each minibatch that they make up by charged steps, and what draws them."""
+
+    buffer: ReplayBuffer
+    share: Share
+    generator: np.random.Generator
+
+
+class Mixing:
+    """Stands in for a replay buffer's ``sample``.
+
+    A source gives a whole number of each minibatch's samples. What rounding adds or leaves out is made up for in the
+    next minibatches, so that over any number of them a source has given its share to within half a sample.
+
+    Args:
+        buffer: The learner's own buffer.
+        clock: Tells the charged steps.
+        record: Logs the sources' share of each minibatch.
+    """
+
+    def __init__(self, buffer: ReplayBuffer, clock: Callable[[], int], record: Callable[[float], None]) -> None:
+        self._buffer, self._clock, self._record = buffer, clock, record
+        self._own_sample = buffer.sample
+        self._sources: list[_Source] = []
+        self._owed: list[float] = []
+        self.drawn = 0
+
+    @property
+    def transitions(self) -> int:
+        """Transitions beside the buffer."""
+        return sum(source.buffer.buffer_size for source in self._sources)
+
+    def add(self, transitions: Transitions, share: Share, generator: np.random.Generator) -> None:
+        """Draw a share of every minibatch from these transitions from now on.
+
+        Raises:
+            ConfigError: If observations or actions have other shapes than the buffer's.
+        """
+        self._sources.append(_Source(fixed_buffer(self._buffer, transitions), share, generator))
+        # A checkpoint may have told already what it is owed.
+        self._owed += [0.0] * (len(self._sources) - len(self._owed))
+        vars(self._buffer)["sample"] = self.sample
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint must keep."""
+        return {"owed": self._owed, "drawn": self.drawn}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from what :meth:`state` gave."""
+        self._owed, self.drawn = list(state["owed"]), state["drawn"]
+
+    def sample(self, batch_size: int, env: VecNormalize | None = None) -> Any:
+        """A minibatch: the buffer's own samples, then those of each source."""
+        counts = self._counts(batch_size)
+        self.drawn += sum(counts)
+        self._record(sum(counts) / batch_size)
+        own = batch_size - sum(counts)
+        parts: list[Any] = [self._own_sample(own, env=env)] if own else []
+        for source, count in zip(self._sources, counts, strict=True):
+            if count:
+                index = source.generator.integers(source.buffer.buffer_size, size=count)
+                # Of one environment, the library draws no random number here.
+                parts.append(source.buffer._get_samples(index, env=env))
+        return parts[0] if len(parts) == 1 else _joined(parts)
+
+    def _counts(self, batch_size: int) -> list[int]:
+        """How many samples of a minibatch each source gives."""
+        counts: list[int] = []
+        for number, source in enumerate(self._sources):
+            wanted = source.share(self._clock()) * batch_size + self._owed[number]
+            counts.append(min(math.floor(wanted + 0.5), batch_size - sum(counts)))
+            self._owed[number] = wanted - counts[-1]
+        return counts
+
+
+def _joined(parts: Sequence[Any]) -> Any:
+    """Several of the library's samples as one."""
+    return type(parts[0])(*map(_concatenated, zip(*parts, strict=True)))
+
+
+def _concatenated(columns: Sequence[Any]) -> Any:
+    first = columns[0]
+    if first is None:
+        return None
+    if isinstance(first, dict):
+        return {key: torch.cat([column[key] for column in columns]) for key in first}
+    return torch.cat(columns)  # type: ignore[arg-type]

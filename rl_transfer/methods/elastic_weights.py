@@ -1,0 +1,112 @@
+"""Elastic weights: a penalty on leaving the source's parameters where they mattered to the source."""
+
+from collections.abc import Collection, Sequence
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic.dataclasses import dataclass
+
+from rl_transfer.errors import ConfigError
+from rl_transfer.knowledge import Knowledge, KnowledgeKind, Networks, Role, TensorFate
+from rl_transfer.learner import LOSS_PATHS, Recipient, misfitting_roles, refuse_without_optimizer
+from rl_transfer.methods._method import FisherEstimate, Method
+
+_ROLES: tuple[Role, ...] = ("features", "policy_body", "policy_head", "value_body", "value_head")
+
+
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
+class ElasticWeights(Method):
+    """Draws each parameter to the source's as strongly as it mattered to the source.
+
+    Elastic weight consolidation (Kirkpatrick et al., "Overcoming catastrophic forgetting in neural networks", PNAS
+    2017, equation 3): half ``coefficient`` times a parameter's Fisher information times the squared distance, with the
+    400 of its Atari experiments. It was made to remember the source; here it is judged by
+    what it does for the target. It copies nothing: put ``fine_tune`` before it to start from the source as they do.
+
+    The diagonal of the Fisher information is estimated on what the source saw: observations from its experience, or of
+    as many steps of its own task, played by it (``fisher_steps`` in the costs). Policies: squared gradients of the
+    log-probability of an action drawn from the policy, of a deterministic one as if it were the mean of a Gaussian of
+    variance 1. Values of actor-critics: squared gradients, as of such means. Value learners: the softmax of their
+    values is the policy, so that only differences between actions count.
+
+    Roles that don't fit the target are left alone, and mappings that scale or merge indices are refused.
+
+    Attributes:
+        coefficient: Strength of the pull; 0 is none. How firmly it holds depends on the Fisher information, of which
+            the transfer table shows the mean and the largest by role.
+        samples: Observations that the Fisher information is estimated on.
+        roles: Roles that are drawn to the source's.
+        temperature: What a value learner's values are divided by before the softmax. Values far apart make it so
+            sharp that nothing seems to matter; take about their spread between actions then.
+    """
+
+    coefficient: Annotated[float, Field(ge=0)] = 400.0
+    samples: PositiveInt = 1000
+    roles: tuple[Role, ...] = _ROLES
+    temperature: PositiveFloat = 1.0
+
+    needs: ClassVar[frozenset[KnowledgeKind]] = frozenset({"networks", "fisher"})
+    keeps: ClassVar[frozenset[KnowledgeKind]] = frozenset({"networks", "fisher"})
+    algorithms: ClassVar[tuple[str, ...]] = tuple(name for name in LOSS_PATHS if name != "trpo")
+
+    @property
+    def named_roles(self) -> Collection[Role]:
+        """Those that differ from the default were named."""
+        return () if self.roles == _ROLES else self.roles
+
+    @property
+    def carried_roles(self) -> Collection[Role]:
+        """Those to draw to the source's."""
+        return self.roles
+
+    @property
+    def fisher_estimate(self) -> FisherEstimate:
+        """As the settings say."""
+        return FisherEstimate(self.samples, self.temperature)
+
+    def check(self, algorithm: str) -> None:
+        """Refuse roles that no optimizer trains, and a penalty on nothing."""
+        refuse_without_optimizer(algorithm, self.roles, key="roles")
+        if not self.roles:
+            raise ConfigError("names no role: leave the method out", key="roles")
+
+    def transfer(self, learner: Recipient, knowledge: Knowledge) -> Sequence[TensorFate]:
+        """Say which roles are drawn to the source's.
+
+        Raises:
+            ConfigError: If no role fits.
+        """
+        misfits = misfitting_roles(learner, knowledge, self.roles)
+        if len(misfits) == len(self.roles):
+            raise ConfigError(f"no role of the source fits the target: {'; '.join(misfits.values())}", key="roles")
+        ours = learner.networks()
+        return [self._fate(role, misfits.get(role), knowledge.fisher) for role in self.roles if ours[role]]
+
+    def attach(
+        self,
+        learner: Recipient,
+        knowledge: Knowledge,
+        generator: np.random.Generator,  # noqa: ARG002 - a hook
+    ) -> None:
+        """Add the penalty."""
+        assert knowledge.networks is not None
+        assert knowledge.fisher is not None
+        if not self.coefficient:
+            return
+        misfits = misfitting_roles(learner, knowledge, self.roles)
+        fitting = [role for role in self.roles if role not in misfits]
+        strength: Networks = {
+            role: {name: self.coefficient * array for name, array in knowledge.fisher[role].items()} for role in fitting
+        }
+        learner.add_penalty({role: knowledge.networks[role] for role in fitting}, strength)
+
+    def _fate(self, role: Role, misfit: str | None, fisher: Networks | None) -> TensorFate:
+        if misfit is None:
+            fate, why = "copied", f"drawn to the source's with strength {self.coefficient:g} times Fisher information"
+            if fisher is not None:  # it is known once the source is trained
+                values = np.concatenate([array.ravel() for array in fisher[role].values()])
+                why += f" (mean {values.mean():.2g}, largest {values.max():.2g})"
+        else:
+            fate, why = "dropped", f"left alone: {misfit}"
+        return TensorFate(f"penalty on {role}", role, None, None, fate, "no", why)  # type: ignore[arg-type]
