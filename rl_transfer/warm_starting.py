@@ -69,7 +69,7 @@ def warm_start(
     knowledge = _translated(knowledge, mapping, spaces, model, learner)
     with unchanged_on_error(model):
         fates = list(method.transfer(learner, knowledge))
-    method.attach(learner, knowledge)
+    method.attach(learner, knowledge, np.random.default_rng(0))
     if verbose:
         print_fates(fates)
     return fates

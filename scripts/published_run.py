@@ -17,7 +17,7 @@ from rl_transfer.errors import StoreError
 from rl_transfer.knowledge import ROLES, Knowledge, Transitions, read_knowledge, write_knowledge
 from rl_transfer.learner import Learner, build_learner
 from rl_transfer.methods import build_methods
-from rl_transfer.run.transfer import transfer, write_fates
+from rl_transfer.run.transfer import for_target, transfer, write_fates
 from rl_transfer.store import read_json, write_csv, write_json
 from rl_transfer.study import DQNConfig, Named, TaskConfig
 from rl_transfer.tasks import Charged, Meter, evaluate, inspect_task, make, map_spaces
@@ -273,10 +273,11 @@ def _transfer(run: EpisodicRun, cell: Cell, source: Cell, protocol: Protocol, ru
         source.folder(runs) / "agent", frozenset({"networks", "experience"}), algorithm=run.learner.algorithm
     )
     mapping = map_spaces(None, inspect_task(task(source.length, protocol)), inspect_task(run.task))
-    fates = transfer(methods, run.learner, knowledge, mapping, None)
+    knowledge = for_target(knowledge, run.learner, mapping, None)
+    fates = transfer(methods, run.learner, knowledge)
     write_fates(cell.folder(runs) / "transfer.csv", fates)
     for method in methods:
-        method.attach(run.learner)
+        method.attach(run.learner, knowledge, np.random.default_rng(0))
 
 
 def _knowledge(run: EpisodicRun, cell: Cell, protocol: Protocol) -> Knowledge:

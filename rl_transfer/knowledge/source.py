@@ -9,8 +9,9 @@ from rl_transfer.knowledge.experience import Transitions
 from rl_transfer.knowledge.networks import Networks, Role, read_networks, write_networks
 from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, write_optimizer
 from rl_transfer.knowledge.statistics import Statistics
+from rl_transfer.knowledge.teacher import Teacher
 
-KnowledgeKind = Literal["networks", "experience"]
+KnowledgeKind = Literal["networks", "experience", "teacher"]
 _NETWORKS = "networks.safetensors"
 _STATISTICS = "statistics.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
@@ -27,6 +28,7 @@ class Knowledge:
         statistics: Running statistics that its networks' inputs were normalised with.
         optimizer: What its optimizer kept for each tensor.
         experience: Transitions.
+        teacher: The source agent itself, to be asked.
         resized: Shapes that tensors had before the mapping laid them out, by ``role/name``; ``()`` for none.
         unmapped: Shapes of the source's tensors of which the mapping takes nothing, by ``role/name``.
         misfits: Roles that can't be carried into this target, and why.
@@ -39,6 +41,7 @@ class Knowledge:
     statistics: Statistics | None = None
     optimizer: OptimizerState | None = None
     experience: Transitions | None = None
+    teacher: Teacher | None = None
     resized: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     unmapped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     misfits: Mapping[Role, str] = field(default_factory=dict)
@@ -47,11 +50,12 @@ class Knowledge:
     def of_kinds(self, kinds: frozenset[KnowledgeKind]) -> "Knowledge":
         """The same with these kinds alone; statistics and optimizer belong to the networks."""
         found = self if "experience" in kinds else replace(self, experience=None)
+        found = found if "teacher" in kinds else replace(found, teacher=None)
         return found if "networks" in kinds else replace(found, networks=None, statistics=None, optimizer=None)
 
 
 def read_knowledge(agent: Path, kinds: frozenset[KnowledgeKind], *, algorithm: str) -> Knowledge:
-    """Read the named kinds of knowledge from a finished run's ``agent`` folder.
+    """Read the named kinds of knowledge from a finished run's ``agent`` folder; a teacher is no file there.
 
     Raises:
         StoreError: If a file is missing or damaged.

@@ -2,7 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+import numpy as np
 
 from rl_transfer.knowledge import Knowledge, KnowledgeKind, Role, TensorFate
 from rl_transfer.learner import Learner
@@ -22,6 +24,9 @@ class References:
     steps: int
 
 
+Claim = Literal["acting", "rewards"]
+
+
 class Method:
     """Base of all methods; a subclass is a frozen pydantic dataclass in a file of the method's name.
 
@@ -34,6 +39,8 @@ class Method:
     """The kinds of them that it uses all through training, not in ``transfer`` alone."""
     algorithms: ClassVar[tuple[str, ...]]
     """The algorithms it is defined for."""
+    claims: ClassVar[frozenset[Claim]] = frozenset()
+    """What it decides in training and no other method of the arm may: who acts, what is rewarded."""
 
     @property
     def named_roles(self) -> Collection[Role]:
@@ -65,12 +72,13 @@ class Method:
         """
         return ()
 
-    def attach(self, learner: Learner, knowledge: Knowledge) -> None:
+    def attach(self, learner: Learner, knowledge: Knowledge, generator: np.random.Generator) -> None:
         """Change how the learner trains; called at the start of every segment, after the learner's state is there.
 
         Args:
             learner: The learner.
             knowledge: Of what ``transfer`` got the kinds that a method of the arm keeps.
+            generator: Where the method's random numbers come from; its own in each segment.
         """
 
     def references(self, budget: int) -> References | None:  # noqa: ARG002 - a hook

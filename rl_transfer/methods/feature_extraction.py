@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+import numpy as np
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
@@ -47,6 +48,11 @@ class FeatureExtraction(Method):
         fates += exploration_fates(learner.algorithm, kept=False)
         return fates + carry_statistics(learner, knowledge, "carry", blend_steps=1)
 
-    def attach(self, learner: Recipient, knowledge: Knowledge) -> None:  # noqa: ARG002 - a hook
+    def attach(
+        self,
+        learner: Recipient,
+        knowledge: Knowledge,  # noqa: ARG002 - a hook
+        generator: np.random.Generator,  # noqa: ARG002
+    ) -> None:
         """Freeze them."""
         learner.freeze(_CARRIED)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 from pydantic import ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
@@ -135,7 +136,12 @@ class FineTune(Method):
             fates += carry_optimizer(learner, knowledge, fates)
         return fates
 
-    def attach(self, learner: Recipient, knowledge: Knowledge) -> None:  # noqa: ARG002 - a hook
+    def attach(
+        self,
+        learner: Recipient,
+        knowledge: Knowledge,  # noqa: ARG002 - a hook
+        generator: np.random.Generator,  # noqa: ARG002
+    ) -> None:
         """Freeze and scale."""
         learner.freeze(self.freeze, self.freeze_steps, gradual=self.gradual_unfreezing)
         learner.scale_learning_rate(self.learning_rate_scale)

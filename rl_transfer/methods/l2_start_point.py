@@ -68,7 +68,12 @@ class L2StartPoint(Method):
             raise ConfigError(f"no role of the source fits the target: {'; '.join(misfits.values())}", key="roles")
         return [self._fate(role, misfits.get(role)) for role in self.roles if learner.networks()[role]]
 
-    def attach(self, learner: Recipient, knowledge: Knowledge) -> None:
+    def attach(
+        self,
+        learner: Recipient,
+        knowledge: Knowledge,
+        generator: np.random.Generator,  # noqa: ARG002 - a hook
+    ) -> None:
         """Add the penalty."""
         assert knowledge.networks is not None
         misfits = misfitting_roles(learner, knowledge, self.roles)

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import numpy as np
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
@@ -27,6 +28,11 @@ class RandomFeatures(Method):
         """Refuse what can't be frozen."""
         refuse_frozen_paths(algorithm, _FROZEN)
 
-    def attach(self, learner: Recipient, knowledge: Knowledge) -> None:  # noqa: ARG002 - a hook
+    def attach(
+        self,
+        learner: Recipient,
+        knowledge: Knowledge,  # noqa: ARG002 - a hook
+        generator: np.random.Generator,  # noqa: ARG002
+    ) -> None:
         """Freeze them."""
         learner.freeze(_FROZEN)

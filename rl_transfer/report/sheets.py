@@ -21,6 +21,9 @@ _COST_TITLES = {
     "reference_steps": "steps of its references",
     "carried_transitions": "carried transitions",
     "gradient_steps": "gradient steps",
+    "guide_steps": "training steps by a guide",
+    "discarded_steps": "training steps discarded",
+    "teacher_calls": "questions to a teacher",
     "evaluation_steps": "evaluation steps",
     "wall_seconds": "time",
 }

@@ -81,7 +81,7 @@ class TestCopying:
         before, agent = content(source), learner(config, task(config))
         method = fine_tune(algorithm, optimizer="carry", shrink=0.5, perturb=0.1)
         method.transfer(agent, source)
-        method.attach(agent, source)
+        method.attach(agent, source, np.random.default_rng(0))
         train(agent, 96)
         agent.close()
         assert content(source) == before

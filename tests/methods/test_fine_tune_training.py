@@ -60,7 +60,7 @@ def trained(algorithm, source, until, *, horizon=None, changes=None, **settings)
     if settings or source is not None:
         method = fine_tune(algorithm, **settings)
         method.transfer(agent, source)
-        method.attach(agent, Knowledge())
+        method.attach(agent, Knowledge(), np.random.default_rng(0))
 
     def watch(charged, after):
         seen[charged] = flat(agent.networks())
@@ -231,7 +231,7 @@ def steps_go_as_scaled(algorithm, scales, folder, learning_rate):
             agent.load_state(folder, segment)
         else:
             agent.save_state(folder, 0)
-        method.attach(agent, Knowledge())
+        method.attach(agent, Knowledge(), np.random.default_rng(0))
 
         def rate(model=agent._model):
             return 0.01 * (1 - model.num_timesteps / horizon) if learning_rate == "lin_0.01" else 0.01
@@ -352,7 +352,7 @@ class TestExploration:
         agent = build(algorithm, learning_starts=1000)
         method = fine_tune(algorithm, **settings)
         fates = method.transfer(agent, greedy(algorithm, sources[algorithm].networks))
-        method.attach(agent, Knowledge())
+        method.attach(agent, Knowledge(), np.random.default_rng(0))
         train(agent, 80, horizon=2000)
         agent.close()
         agent.save_agent(folder)
@@ -395,7 +395,7 @@ class TestExploration:
         for segment in (0, 1):
             agent = build(algorithm)
             agent.load_state(tmp_path, segment)
-            method.attach(agent, Knowledge())
+            method.attach(agent, Knowledge(), np.random.default_rng(0))
             seen = []
 
             def watch(*_, agent=agent, seen=seen):

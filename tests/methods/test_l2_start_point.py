@@ -28,7 +28,7 @@ def first_gradients(algorithm, source=None, limit=1e9, **settings):
     """Gradients by role/name just before the first step of each optimizer, and the parameters then."""
     agent = build(algorithm, **({"max_grad_norm": limit} if algorithm in CLIPPING else {}))
     if source is not None:
-        method(algorithm, **settings).attach(agent, source)
+        method(algorithm, **settings).attach(agent, source, np.random.default_rng(0))
     names = {
         id(tensor): f"{role}/{name}" for role, found in by_role(agent._model).items() for name, tensor in found.items()
     }
@@ -90,7 +90,7 @@ def test_a_strong_pull_ends_at_the_source():
     agent, source = build("ppo", learning_rate=0.05, n_epochs=20), build("ppo", seed=5)
     knowledge = knowledge_of(source)
     source.close()
-    method("ppo", coefficient=1000.0).attach(agent, knowledge)
+    method("ppo", coefficient=1000.0).attach(agent, knowledge, np.random.default_rng(0))
     before = flat(agent.networks())
     train(agent, 128)
     agent.close()
@@ -121,7 +121,7 @@ def test_roles_that_do_not_fit_are_drawn_to_0():
 def test_frozen_roles_stay_as_they_are(sources):
     agent = build("ppo")
     before = flat(agent.networks())
-    method("ppo", coefficient=10.0).attach(agent, sources["ppo"])
+    method("ppo", coefficient=10.0).attach(agent, sources["ppo"], np.random.default_rng(0))
     agent.freeze(["policy_body"])
     train(agent, 64)
     agent.close()

@@ -44,6 +44,7 @@ ZERO = {
     "guard": [{"patience": 11}],
     "l2_start_point": [{"coefficient": 0.0, "other_coefficient": 0.0}],
     "replay": [{"transitions": 0}],
+    "shaping": [{"coefficient": 0.0}],
 }
 NO_STRENGTH = {"feature_extraction", "random_features"}
 """Methods without settings: they are on or off."""

@@ -43,6 +43,8 @@ ARMS = {
     "ppo-features": (ppo(normalize=True), ["feature_extraction"]),
     "ppo-fine-tune": (ppo(), [("fine_tune", {"freeze": ["value_body"]})]),
     "dqn-replay": (dqn(n_step_returns=3), [("replay", {"transitions": 30})]),
+    "ppo-shaping": (ppo(normalize=True), ["fine_tune", "shaping"]),
+    "dqn-shaping": (dqn(n_step_returns=3), [("shaping", {"coefficient": 3.0})]),
     "dqn-both": (dqn(), ["fine_tune", ("replay", {"transitions": 1000})]),
 }
 PLACEBOS = {f"{name}-placebo": arm for name, arm in ARMS.items()}
