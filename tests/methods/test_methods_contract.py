@@ -42,6 +42,7 @@ ZERO = {
         },
     ],
     "guard": [{"patience": 11}],
+    "jump_start": [{"horizon": 0}, {"horizon": 0, "variant": "random"}],
     "l2_start_point": [{"coefficient": 0.0, "other_coefficient": 0.0}],
     "replay": [{"transitions": 0}],
     "shaping": [{"coefficient": 0.0}],
@@ -50,6 +51,8 @@ NO_STRENGTH = {"feature_extraction", "random_features"}
 """Methods without settings: they are on or off."""
 STRONG = {
     # Settings with which it must change something, where its defaults need more than a tiny source has.
+    # The walk goes where it will, so a guide that is not learned from shows in the returns of the stages alone.
+    "jump_start": {"horizon": 6, "stages": 3, "window": 2, "tolerance": 0.0},
 }
 METHODS = method_names()
 PAIRS = [(name, algorithm) for name in METHODS for algorithm in method_class(name).algorithms]

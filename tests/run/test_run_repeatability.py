@@ -45,6 +45,11 @@ ARMS = {
     "dqn-replay": (dqn(n_step_returns=3), [("replay", {"transitions": 30})]),
     "ppo-shaping": (ppo(normalize=True), ["fine_tune", "shaping"]),
     "dqn-shaping": (dqn(n_step_returns=3), [("shaping", {"coefficient": 3.0})]),
+    "ppo-jump-start": (
+        ppo(normalize=True),
+        ["fine_tune", ("jump_start", {"horizon": 6, "stages": 3, "window": 2, "tolerance": 0.0})],
+    ),
+    "dqn-jump-start": (dqn(n_step_returns=3), [("jump_start", {"variant": "random", "deterministic": False})]),
     "dqn-both": (dqn(), ["fine_tune", ("replay", {"transitions": 1000})]),
 }
 PLACEBOS = {f"{name}-placebo": arm for name, arm in ARMS.items()}
