@@ -261,3 +261,10 @@ def test_bad_settings_are_named(settings, key):
     with pytest.raises(ConfigError) as caught:
         method(**settings)
     assert caught.value.key == f"0.jump_start.{key}"
+
+
+def test_two_guides_are_refused():
+    with pytest.raises(ConfigError, match="jump_start decides what policy_reuse does: remove one of them") as caught:
+        build_methods([Named(name="jump_start"), Named(name="policy_reuse")], "dqn")
+    assert caught.value.key == "1.policy_reuse"
+    assert len(build_methods([Named(name="jump_start"), Named(name="fine_tune"), Named(name="shaping")], "ppo")) == 3

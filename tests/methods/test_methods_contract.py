@@ -44,6 +44,7 @@ ZERO = {
     "guard": [{"patience": 11}],
     "jump_start": [{"horizon": 0}, {"horizon": 0, "variant": "random"}],
     "l2_start_point": [{"coefficient": 0.0, "other_coefficient": 0.0}],
+    "policy_reuse": [{"psi": 0.0}, {"reuse": 0.0}, {"reuse_share": 0.0}],
     "replay": [{"transitions": 0}],
     "shaping": [{"coefficient": 0.0}],
 }

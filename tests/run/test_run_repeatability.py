@@ -50,6 +50,7 @@ ARMS = {
         ["fine_tune", ("jump_start", {"horizon": 6, "stages": 3, "window": 2, "tolerance": 0.0})],
     ),
     "dqn-jump-start": (dqn(n_step_returns=3), [("jump_start", {"variant": "random", "deterministic": False})]),
+    "sac-policy-reuse": (tiny("sac"), [("policy_reuse", {"deterministic": False}), "shaping"]),
     "dqn-both": (dqn(), ["fine_tune", ("replay", {"transitions": 1000})]),
 }
 PLACEBOS = {f"{name}-placebo": arm for name, arm in ARMS.items()}
