@@ -9,7 +9,7 @@ from gymnasium import spaces
 
 from rl_transfer.knowledge import Knowledge
 from rl_transfer.methods import build_methods
-from rl_transfer.run.transfer import in_target_spaces, transfer
+from rl_transfer.run.transfer import for_target, in_target_spaces, transfer
 from rl_transfer.study import MappingConfig, Named, TaskConfig
 from rl_transfer.tasks import inspect_task, map_spaces
 
@@ -25,7 +25,7 @@ def test_a_head_is_turned_round_or_left_out_never_copied_as_it_is(theirs, ours):
     agents = [learner(tiny(name, activation="tanh"), BOX, seed=seed) for seed, name in enumerate((theirs, ours))]
     source, target = agents
     before, head = target.networks()["policy_head"], source.networks()["policy_head"]
-    fates = transfer(build_methods([Named(name="fine_tune")], ours), target, knowledge_of(source), mapping, None)
+    fates = transfer(build_methods([Named(name="fine_tune")], ours), target, for_target(knowledge_of(source), target, mapping, None))
     now = target.networks()["policy_head"]
     (row,) = [fate for fate in fates if (fate.role, fate.tensor) == ("policy_head", "weight")]
     if row.fate == "resized":
@@ -68,7 +68,7 @@ def test_shrinking_leaves_what_has_no_source_as_it_was():
     source, target = learner(tiny("ppo"), source_task, seed=1), learner(tiny("ppo"), target_task)
     before = target.networks()
     (method,) = build_methods([Named(name="fine_tune", settings={"shrink": 0.5})], "ppo")
-    transfer([method], target, knowledge_of(source), mapping, None)
+    transfer([method], target, for_target(knowledge_of(source), target, mapping, None))
     now = target.networks()
     for index, theirs in enumerate([None, 2, None, None, 3, None]):
         column = now["policy_body"]["0.weight"][:, index]
@@ -92,7 +92,7 @@ def carried(config, source_task, target_task, algorithm="ppo"):
     config_of = tiny(algorithm, net_arch=[8, 8])
     source, target = learner(config_of, source_task, seed=1), learner(config_of, target_task)
     before = target.networks()
-    fates = transfer(build_methods([Named(name="fine_tune")], algorithm), target, knowledge_of(source), mapping, None)
+    fates = transfer(build_methods([Named(name="fine_tune")], algorithm), target, for_target(knowledge_of(source), target, mapping, None))
     source.close()
     target.close()
     return {(fate.role, fate.tensor): fate for fate in fates}, source.networks(), before, target.networks()
