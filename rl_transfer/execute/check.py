@@ -115,8 +115,7 @@ def check_source_agent(study: LoadedStudy, pair: LoadedPair, agent: StoredSource
             if "experience" in method_class(method.name).needs and not agent.has_experience:
                 what = f"{method.name} needs experience, the source agent {agent.name} left none"
                 raise study.draft.error(("arms", name, "methods", index), f"{what}: remove the method")
-            backbone = agent.spec.imported is not None and agent.spec.imported.backbone
-            if "teacher" in method_class(method.name).needs and backbone:
+            if "teacher" in method_class(method.name).needs and agent.is_backbone:
                 what = f"{method.name} needs an agent that acts, {agent.name} is a vision backbone"
                 raise study.draft.error(("arms", name, "methods", index), f"{what}: remove the method")
     if agent.spec.task != pair.config.source:

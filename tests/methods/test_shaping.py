@@ -1,8 +1,10 @@
 """Shaping: its formula by hand, sums that telescope, and what stays the task's own."""
 
+import gymnasium
 import numpy as np
 import pytest
 from builders import Oracle, dqn, learner, ppo, tiny, train
+from gymnasium import spaces
 from stable_baselines3.common.vec_env import DummyVecEnv
 
 from rl_transfer.errors import ConfigError
@@ -91,6 +93,35 @@ def test_over_an_episode_the_sum_telescopes(quits):
                 ended, cut = ended + (not was_cut), cut + was_cut
     assert (ended > 5) == (quits > 0)
     assert cut > 5 or quits > 0
+
+
+class Keyed(gymnasium.Env):
+    """Observations by key, which count the steps; every third ends."""
+
+    observation_space = spaces.Dict(a=spaces.Box(-9, 9, (1,), np.float32), b=spaces.Box(-9, 9, (2,), np.float32))
+    action_space = spaces.Discrete(2)
+
+    def _look(self):
+        return {"a": np.full(1, self.time, np.float32), "b": np.full(2, -self.time, np.float32)}
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.time = 0
+        return self._look(), {}
+
+    def step(self, action):
+        self.time += 1
+        return self._look(), 0.0, False, self.time == 3, {}
+
+
+def test_observations_by_key():
+    def reshape(steps):
+        assert np.array_equal(steps.observation_N["b"][:, 0], -steps.observation_N["a"][:, 0])
+        return 10 * steps.observation_N["a"][:, 0] + steps.next_observation_N["a"][:, 0] + 100 * steps.truncated_N
+
+    _, found = rolled(between_of(DummyVecEnv([Keyed] * 2), reshape), np.zeros(2, int), 4)
+    assert [reward.tolist() for _, reward, _, _ in found] == [[1.0] * 2, [12.0] * 2, [123.0] * 2, [1.0] * 2]
+    assert found[2][0]["a"].tolist() == [[0.0], [0.0]], "the next episode's first"
 
 
 def side_by_side(config, meter):

@@ -25,7 +25,9 @@ def test_a_head_is_turned_round_or_left_out_never_copied_as_it_is(theirs, ours):
     agents = [learner(tiny(name, activation="tanh"), BOX, seed=seed) for seed, name in enumerate((theirs, ours))]
     source, target = agents
     before, head = target.networks()["policy_head"], source.networks()["policy_head"]
-    fates = transfer(build_methods([Named(name="fine_tune")], ours), target, for_target(knowledge_of(source), target, mapping, None))
+    fates = transfer(
+        build_methods([Named(name="fine_tune")], ours), target, for_target(knowledge_of(source), target, mapping, None)
+    )
     now = target.networks()["policy_head"]
     (row,) = [fate for fate in fates if (fate.role, fate.tensor) == ("policy_head", "weight")]
     if row.fate == "resized":
@@ -92,7 +94,11 @@ def carried(config, source_task, target_task, algorithm="ppo"):
     config_of = tiny(algorithm, net_arch=[8, 8])
     source, target = learner(config_of, source_task, seed=1), learner(config_of, target_task)
     before = target.networks()
-    fates = transfer(build_methods([Named(name="fine_tune")], algorithm), target, for_target(knowledge_of(source), target, mapping, None))
+    fates = transfer(
+        build_methods([Named(name="fine_tune")], algorithm),
+        target,
+        for_target(knowledge_of(source), target, mapping, None),
+    )
     source.close()
     target.close()
     return {(fate.role, fate.tensor): fate for fate in fates}, source.networks(), before, target.networks()
