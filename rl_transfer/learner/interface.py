@@ -170,8 +170,8 @@ class Learner(Recipient):
 
         Its transitions are stored where there is a replay buffer, and it acts where it wants to. Without one it only
         begins episodes: it acts until it does not want to, and the learner sees what comes after. All its steps are
-        charged, and counted as ``guide_steps``; where it begins episodes, the learner's own steps in rollouts that the
-        end of a segment cut short are counted as ``discarded_steps``.
+        charged, and counted as ``guide_steps``; where it begins episodes, the learner's own steps in a rollout that the
+        end of the budget cuts short are counted as ``discarded_steps``.
         """
 
     @abstractmethod
@@ -197,14 +197,17 @@ class Learner(Recipient):
         """A context in which everything random is seeded anew, and after which training's randomness is as before."""
 
     @abstractmethod
-    def train(self, *, until: int, horizon: int, seed: int, watch: Watch) -> None:
+    def train(self, *, until: int, horizon: int, seed: int, watch: Watch, budget: int | None = None) -> None:
         """Train until the meter shows this many steps, with randomness seeded anew.
 
         Args:
             until: Charged steps at which to stop; a rollout that would cross it is not used.
             horizon: The whole budget, which schedules follow.
             seed: Seed of everything random from here on.
-            watch: Called before every rollout with the charged steps now and after that rollout.
+            watch: Called before every rollout with the charged steps now and after that rollout; once more before the
+                update where the rollout took more steps than that.
+            budget: Where rollouts don't fill the steps up to ``until``, and where nobody knows how many they take since
+                a guide begins episodes, the last one may cross ``until``, but no step is taken beyond this.
 
         Raises:
             EnvironmentFailedError: If the environment fails.

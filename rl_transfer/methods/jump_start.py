@@ -28,7 +28,7 @@ class JumpStart(Method):
     Off-policy, the guide's transitions are stored like the learner's own, as in the paper. On-policy algorithms can't
     learn from them: there the guide acts before the learner sees the episode, which is nonetheless charged and counted
     as a whole; where it ends under the guide, the next has half as many of the guide's steps at most. A rollout that
-    the end of a segment cuts short is not used.
+    the end of the budget cuts short is not used.
 
     Attributes:
         variant: ``curriculum`` or ``random``.

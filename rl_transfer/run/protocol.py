@@ -200,6 +200,7 @@ class Run:
             horizon=spec.horizon_steps or spec.budget_steps,
             seed=seeds.integer(spec.role, spec.seed, "segment", state.segment, *self._life()),
             watch=watch,
+            budget=spec.budget_steps,
         )
 
     def _review(self, learner: Learner, charged: int) -> None:

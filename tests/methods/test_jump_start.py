@@ -185,6 +185,17 @@ class TestOnPolicy:
         agent.close()
         assert agent.meter.steps == 300
 
+    def test_a_segment_ends_with_its_last_rollout_and_the_budget_to_the_step(self):
+        agent = learner(ppo(), LONG)
+        guided(agent, horizon=8, stages=2, window=FOR_EVER)
+        for until, expected in ((20, 8 + 32 + 16), (40, 56), (60, 112), (120, 150)):
+            agent.train(until=until, horizon=150, budget=150, seed=1, watch=lambda *_: None)
+            assert agent.meter.steps == expected
+        agent.close()
+        assert agent.gradient_steps == 2 * 2 * 2
+        # The last 38: four own steps of each member, two times four of the guide, six, eight of the guide, one.
+        assert agent.counts == {"guide_steps": 8 + 16 + 24 + 8 + 8, "discarded_steps": 8 + 12 + 2}
+
     def test_members_side_by_side_become_single_ones(self):
         task, meter = TaskConfig(id="transfer/CartPole-v0", max_episode_steps=12), Meter()
         factories = TaskEnvironments(task, meter, lambda: Charged(make(task), meter), 4)

@@ -109,6 +109,17 @@ class TestStartingAnew:
         with np.load(folder / "checkpoints" / "replay-0001.npz") as rows:
             assert (int(rows["before"]), int(rows["added"])) == (0, 16), "32 steps in 2 environments since it began"
 
+    def test_a_guide_goes_too_and_what_it_cost_stays(self, tmp_path, source, unbeatable, beaten):
+        lead = ("jump_start", {"horizon": 6, "stages": 2, "window": 1000})
+        spec = arm_spec(run_spec(), source, lead, ("guard", GUARD))
+        kept, anew = (
+            read_json(carry_out(spec, tmp_path / name, source, references=theirs) / "costs.json")
+            for name, theirs in (("kept", beaten), ("anew", unbeatable))
+        )
+        assert kept["target_steps"] == anew["target_steps"] == 128
+        assert 0 < anew["guide_steps"] < kept["guide_steps"]
+        assert anew["teacher_calls"] == anew["guide_steps"]
+
     def test_it_happens_once(self, tmp_path, unbeatable, capfd):
         carry_out(guarded(), tmp_path, references=unbeatable)
         said = re.findall(r"starts anew at step (\d+): behind scratch", capfd.readouterr().out)

@@ -31,16 +31,23 @@ class Conductor(BaseCallback):
     Args:
         learner: The learner.
         until: The charged step at which to stop.
+        most: The charged step that the last rollout must not cross to be used.
         watch: The watcher.
         rollout_steps: Steps between two updates, those of a guide inside ``reset`` not counted.
         led_in_steps: How many steps a guide has taken inside ``reset`` so far.
     """
 
     def __init__(
-        self, learner: Conducted, until: int, watch: Watch, rollout_steps: int, led_in_steps: Callable[[], int]
+        self,
+        learner: Conducted,
+        until: int,
+        most: int,
+        watch: Watch,
+        rollout_steps: int,
+        led_in_steps: Callable[[], int],
     ) -> None:
         super().__init__()
-        self._learner, self._until, self._watch = learner, until, watch
+        self._learner, self._until, self._most, self._watch = learner, until, most, watch
         self._rollout_steps, self._led_in_steps = rollout_steps, led_in_steps
         self._begun: int | None = None
         self._led_in_before = 0
@@ -66,7 +73,7 @@ class Conductor(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         charged, begun = self._learner.meter.steps, self._begun
-        if charged > self._until:
+        if charged > self._most:
             raise SegmentEnd
         assert begun is not None
         if charged > begun + self._rollout_steps:

@@ -184,13 +184,16 @@ class SB3Learner(SB3Recipient, Learner):
                 np.random.set_state(array)  # noqa: NPY002
                 space._np_random = sampler
 
-    def train(self, *, until: int, horizon: int, seed: int, watch: Watch) -> None:
+    def train(self, *, until: int, horizon: int, seed: int, watch: Watch, budget: int | None = None) -> None:
         """Train to ``until`` charged steps."""
+        if self.meter.steps >= until:
+            return
         self._model.set_random_seed(seed)
         # The library seeds the first environment and the action sampler alike: random actions would follow its draws.
         self._model.action_space.seed(int(np.random.SeedSequence([seed, 1]).generate_state(1)[0]))
-        self._horizon, self.meter.limit = horizon, until if self._is_led_in else None
-        conductor = Conductor(self, until, watch, self._config.rollout_steps, lambda: self._led_in_steps)
+        self._horizon, self.meter.limit = horizon, self._limit(until, budget)
+        most = until if self.meter.limit is None else self.meter.limit
+        conductor = Conductor(self, until, most, watch, self._config.rollout_steps, lambda: self._led_in_steps)
         rollouts = -(-(until - self.meter.steps) // self._config.rollout_steps)
         on_policy = self._replay is None
         try:
@@ -211,6 +214,16 @@ class SB3Learner(SB3Recipient, Learner):
                 raise DivergedError(f"parameters are no longer finite at step {self.meter.steps}") from error
             raise
         self.refuse_divergence()
+
+    def _limit(self, until: int, budget: int | None) -> int | None:
+        """The step that no environment may go beyond; None where rollouts end at ``until`` by themselves."""
+        aligned = (until - self.meter.steps) % self._config.rollout_steps == 0
+        if not self._is_led_in and (aligned or budget is None):
+            return None
+        if not self._is_led_in:
+            # Single ones can stop anywhere, members side by side only together.
+            self._between.replace(training_environments(list(self._environments)))
+        return until if budget is None else budget
 
     @property
     def _led_in_steps(self) -> int:
