@@ -137,7 +137,10 @@ class _Lead(Guide):
         super().__init__(teacher, deterministic=deterministic, generator=generator)
         self._learner, self._horizons, self._curriculum = learner, horizons, curriculum
         self._horizon: dict[int, int] = {}
+        # Of earlier segments what there was to record is recorded.
         self._recorded: int | None = None
+        if curriculum is not None and learner.meter.steps:
+            self._recorded = horizons[curriculum.stage(learner.meter.episodes)]
 
     def begin(self, member: int) -> None:
         """Find the episode's stage."""

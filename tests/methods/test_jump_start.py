@@ -15,6 +15,7 @@ from builders import (
     tiny,
     train,
 )
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Knowledge
@@ -215,6 +216,17 @@ class TestOnPolicy:
             agent.close()
             found.append(agent.networks()["value_head"]["weight"].tobytes())
         assert found[0] != found[1]
+
+
+@pytest.mark.slow
+def test_every_change_of_the_horizon_is_recorded_once(tmp_path):
+    source = carry_out(source_spec(tiny("dqn")), tmp_path)
+    lead = ("jump_start", {"horizon": 6, "stages": 3, "window": 1, "tolerance": 100.0})
+    spec = arm_spec(run_spec(tiny("dqn"), segment_steps=16), source, lead)
+    events = EventAccumulator(str(carry_out(spec, tmp_path, source) / "events")).Reload()
+    found = [(event.step, event.value) for event in events.Scalars("jump_start/horizon")]
+    assert [value for _, value in found] == [4.0, 2.0, 0.0]
+    assert found[0][0] == 0 < found[1][0] < found[2][0]
 
 
 def test_random_switching_draws_a_stage_for_each_episode():
