@@ -21,14 +21,15 @@ class JumpStart(Method):
     Uchendu et al., "Jump-Start Reinforcement Learning", ICML 2023, section 4 and appendix A.4. h goes down from
     ``horizon`` in ``stages`` equal parts; in the last it is 0. In their curriculum the next stage begins once a moving
     average of the combined policy's returns is close enough to the best so far; in their random switching each episode
-    draws one of the stages. They average evaluations between training; here it is training episodes, which are charged
-    already, so that ``window``, which has to make up for single episodes, is ours. 10 stages and a tolerance of 5 % are
-    theirs for the D4RL mazes, and so is the first number of steps: the mean length of the guide's episodes.
+    draws one of the stages. 10 stages, a tolerance of 5 % and a window of 5 are theirs for the D4RL mazes, and so is the
+    first number of steps: the mean length of the guide's episodes. They average evaluations between training; here it
+    is training episodes, which are charged already. A curriculum thus takes ``stages`` times ``window`` episodes at
+    least: where that is much of the budget, take fewer of either.
 
     Off-policy, the guide's transitions are stored like the learner's own, as in the paper. On-policy algorithms can't
     learn from them: there the guide acts before the learner sees the episode, which is nonetheless charged and counted
-    as a whole; where it ends under the guide, the next has half as many of the guide's steps at most. A rollout that
-    the end of the budget cuts short is not used.
+    as a whole, so that most of the first stages' steps teach nothing; where an episode ends under the guide, the next
+    has half as many of the guide's steps at most. A rollout that the end of the budget cuts short is not used.
 
     Attributes:
         variant: ``curriculum`` or ``random``.
@@ -45,7 +46,7 @@ class JumpStart(Method):
     horizon: NonNegativeInt | None = None
     stages: Annotated[int, Field(ge=2)] = 10
     tolerance: NonNegativeFloat = 0.05
-    window: PositiveInt = 20
+    window: PositiveInt = 5
     deterministic: bool = True
 
     needs: ClassVar[frozenset[KnowledgeKind]] = frozenset({"teacher"})
