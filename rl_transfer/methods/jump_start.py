@@ -21,10 +21,10 @@ class JumpStart(Method):
     Uchendu et al., "Jump-Start Reinforcement Learning", ICML 2023, section 4 and appendix A.4. h goes down from
     ``horizon`` in ``stages`` equal parts; in the last it is 0. In their curriculum the next stage begins once a moving
     average of the combined policy's returns is close enough to the best so far; in their random switching each episode
-    draws one of the stages. 10 stages, a tolerance of 5 % and a window of 5 are theirs for the D4RL mazes, and so is the
-    first number of steps: the mean length of the guide's episodes. They average evaluations between training; here it
-    is training episodes, which are charged already. A curriculum thus takes ``stages`` times ``window`` episodes at
-    least: where that is much of the budget, take fewer of either.
+    draws one of the stages. 10 stages and a window of 5 are theirs for a D4RL maze, 5 % is the middle one of the
+    tolerances that they tried (table 11), and the first number of steps is as theirs the mean length of the guide's
+    episodes. They average evaluations between training; here it is training episodes, which are charged already. A
+    curriculum thus takes ``stages`` times ``window`` episodes at least: where that is much of the budget, take fewer.
 
     Off-policy, the guide's transitions are stored like the learner's own, as in the paper. On-policy algorithms can't
     learn from them: there the guide acts before the learner sees the episode, which is nonetheless charged and counted
