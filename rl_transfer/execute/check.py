@@ -115,7 +115,7 @@ def check_source_agent(study: LoadedStudy, pair: LoadedPair, agent: StoredSource
             if "experience" in method_class(method.name).needs and not agent.has_experience:
                 what = f"{method.name} needs experience, the source agent {agent.name} left none"
                 raise study.draft.error(("arms", name, "methods", index), f"{what}: remove the method")
-            if "fisher" in method_class(method.name).needs and agent.is_backbone:
+            if agent.is_backbone and not method_class(method.name).needs.isdisjoint(("fisher", "teacher")):
                 what = f"{method.name} needs a source that can act, {agent.name} is a vision backbone"
                 raise study.draft.error(("arms", name, "methods", index), f"{what}: remove the method")
     if agent.spec.task != pair.config.source:

@@ -51,7 +51,7 @@ def _refuse_idle_settings(learner: LearnerConfig, mapping: SpaceMapping, budget:
             )
             _refuse_late_steps(method, budget)
             _refuse_crowded_reviews(method, learner, budget)
-            _refuse_unmapped_experience(method, mapping)
+            _refuse_unmapped(method, mapping)
         except ConfigError as error:
             key = ".".join(filter(None, (str(index), methods[index].name, error.key)))
             raise ConfigError(error.message, key=key) from error
@@ -64,12 +64,16 @@ def _refuse_late_steps(method: Method, budget: int) -> None:
             raise ConfigError(f"{what}: take fewer, or leave it out", key=setting)
 
 
-def _refuse_unmapped_experience(method: Method, mapping: SpaceMapping) -> None:
-    if "experience" not in method.needs:
+def _refuse_unmapped(method: Method, mapping: SpaceMapping) -> None:
+    if "experience" in method.needs:
+        consequence, acts = "no experience can be carried", True
+    elif "teacher" in method.needs:
+        consequence, acts = "the source can't be asked for anything", "acting" in method.claims
+    else:
         return
-    for what, empty in (("observations", not mapping.parts), ("actions", not mapping.actions.known_T.any())):
+    for what, empty in (("observations", not mapping.parts), ("actions", acts and not mapping.actions.known_T.any())):
         if empty:
-            raise ConfigError(f"the pair's mapping takes nothing of the {what}, so no experience can be carried")
+            raise ConfigError(f"the pair's mapping takes nothing of the {what}, so {consequence}")
 
 
 def _refuse_crowded_reviews(method: Method, learner: LearnerConfig, budget: int) -> None:

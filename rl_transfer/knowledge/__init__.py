@@ -17,6 +17,7 @@ from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, writ
 from rl_transfer.knowledge.scramble import draw_orders, scramble_networks, scramble_optimizer, scramble_transitions
 from rl_transfer.knowledge.source import Knowledge, KnowledgeKind, has_experience, read_knowledge, write_knowledge
 from rl_transfer.knowledge.statistics import Moments, Statistics
+from rl_transfer.knowledge.teacher import Teacher
 from rl_transfer.knowledge.translate_experience import translate_statistics, translate_transitions
 from rl_transfer.knowledge.translate_fisher import refuse_unmappable_fisher
 from rl_transfer.knowledge.translate_networks import translate_networks
@@ -33,6 +34,7 @@ __all__ = [
     "Role",
     "Statistics",
     "StatisticsFile",
+    "Teacher",
     "TensorFate",
     "Transitions",
     "draw_orders",

@@ -29,7 +29,7 @@ class TensorFate:
 
     Attributes:
         role: Its role; ``experience`` for transitions, which are counted in the shapes; ``statistics`` for running
-            statistics; ``optimizer`` for what the optimizer keeps for a tensor.
+            statistics; ``optimizer`` for what the optimizer keeps for a tensor; ``teacher`` for the agent itself.
         from_shape: Its shape in the source; None where the source has no such tensor.
         to_shape: Its shape in the target; None where the target has none and it was dropped.
         fate: ``resized`` was laid out anew by the pair's mapping; ``reinitialised`` has the value that the target's
@@ -40,7 +40,7 @@ class TensorFate:
     """
 
     tensor: str
-    role: Role | Literal["experience", "statistics", "optimizer"]
+    role: Role | Literal["experience", "statistics", "optimizer", "teacher"]
     from_shape: tuple[int, ...] | None
     to_shape: tuple[int, ...] | None
     fate: Fate

@@ -9,8 +9,9 @@ from rl_transfer.knowledge.experience import Transitions
 from rl_transfer.knowledge.networks import Networks, Role, read_networks, write_networks
 from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, write_optimizer
 from rl_transfer.knowledge.statistics import Statistics
+from rl_transfer.knowledge.teacher import Teacher
 
-KnowledgeKind = Literal["networks", "experience", "fisher"]
+KnowledgeKind = Literal["networks", "experience", "fisher", "teacher"]
 _NETWORKS = "networks.safetensors"
 _STATISTICS = "statistics.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
@@ -28,6 +29,7 @@ class Knowledge:
         optimizer: What its optimizer kept for each tensor.
         experience: Transitions.
         fisher: Estimated diagonal of the Fisher information of its networks, tensor for tensor.
+        teacher: The source agent itself, to be asked.
         resized: Shapes that tensors had before the mapping laid them out, by ``role/name``; ``()`` for none.
         unmapped: Shapes of the source's tensors of which the mapping takes nothing, by ``role/name``.
         misfits: Roles that can't be carried into this target, and why.
@@ -41,6 +43,7 @@ class Knowledge:
     optimizer: OptimizerState | None = None
     experience: Transitions | None = None
     fisher: Networks | None = None
+    teacher: Teacher | None = None
     resized: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     unmapped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     misfits: Mapping[Role, str] = field(default_factory=dict)
@@ -50,11 +53,12 @@ class Knowledge:
         """The same with these kinds alone; statistics and optimizer belong to the networks."""
         found = self if "experience" in kinds else replace(self, experience=None)
         found = found if "fisher" in kinds else replace(found, fisher=None)
+        found = found if "teacher" in kinds else replace(found, teacher=None)
         return found if "networks" in kinds else replace(found, networks=None, statistics=None, optimizer=None)
 
 
 def read_knowledge(agent: Path, kinds: frozenset[KnowledgeKind], *, algorithm: str) -> Knowledge:
-    """Read the named kinds of knowledge from a finished run's ``agent`` folder; Fisher information lies in none.
+    """Read the named kinds of knowledge that lie in a finished run's ``agent`` folder: networks and experience.
 
     Raises:
         StoreError: If a file is missing or damaged.

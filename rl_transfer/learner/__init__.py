@@ -25,6 +25,7 @@ from rl_transfer.learner.requirements import (
     refuse_unsuitable_spaces,
     refuse_without_optimizer,
 )
+from rl_transfer.learner.seams import Guide, Reshape, Steps
 
 __all__ = [
     "LOSS_PATHS",
@@ -34,9 +35,12 @@ __all__ = [
     "Copying",
     "EnvFactory",
     "ForeignAgent",
+    "Guide",
     "Learner",
     "Recipient",
+    "Reshape",
     "StatisticsChoice",
+    "Steps",
     "actor_file",
     "acts_as_source",
     "build_learner",

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_transfer.knowledge import Networks, OptimizerState, Role, Statistics, Transitions
+from rl_transfer.learner.seams import Guide, Reshape
 from rl_transfer.study import LearnerConfig
 from rl_transfer.tasks import Meter
 
@@ -197,18 +198,49 @@ class Learner(Recipient):
         """
 
     @abstractmethod
+    def guide(self, guide: Guide) -> None:
+        """Let a guide take some of the steps of training episodes from now on; one at a time.
+
+        Its transitions are stored where there is a replay buffer, and it acts where it wants to. Without one it only
+        begins episodes: it acts until it does not want to, and the learner sees what comes after. All its steps are
+        charged, and counted as ``guide_steps``; where it begins episodes, the learner's own steps in a rollout that the
+        end of the budget cuts short are counted as ``discarded_steps``.
+        """
+
+    @abstractmethod
+    def reshape_rewards(self, reshape: Reshape) -> None:
+        """Learn from other rewards than the task's from now on; what is charged and evaluated stays the task's.
+
+        Args:
+            reshape: Gets the steps of all training environments and gives their rewards, before any normalisation.
+        """
+
+    @property
+    @abstractmethod
+    def discount(self) -> float:
+        """The factor by which a reward one step later counts less."""
+
+    @property
+    @abstractmethod
+    def progress(self) -> float:
+        """The share of the whole budget that is charged, from 0 to 1, while it trains."""
+
+    @abstractmethod
     def isolated(self, seed: int) -> AbstractContextManager[None]:
         """A context in which everything random is seeded anew, and after which training's randomness is as before."""
 
     @abstractmethod
-    def train(self, *, until: int, horizon: int, seed: int, watch: Watch) -> None:
+    def train(self, *, until: int, horizon: int, seed: int, watch: Watch, budget: int | None = None) -> None:
         """Train until the meter shows this many steps, with randomness seeded anew.
 
         Args:
             until: Charged steps at which to stop; a rollout that would cross it is not used.
             horizon: The whole budget, which schedules follow.
             seed: Seed of everything random from here on.
-            watch: Called before every rollout with the charged steps now and after that rollout.
+            watch: Called before every rollout with the charged steps now and after that rollout; once more before the
+                update where the rollout took more steps than that.
+            budget: Where rollouts don't fill the steps up to ``until``, and where nobody knows how many they take since
+                a guide begins episodes, the last one may cross ``until``, but no step is taken beyond this.
 
         Raises:
             EnvironmentFailedError: If the environment fails.
@@ -255,6 +287,11 @@ class Learner(Recipient):
     @abstractmethod
     def source_samples(self) -> int:
         """Samples of its minibatches so far that came from transitions beside the replay buffer."""
+
+    @property
+    @abstractmethod
+    def counts(self) -> Mapping[str, int]:
+        """What else training has cost, by name; only what some method makes it cost."""
 
     @property
     @abstractmethod

@@ -64,7 +64,21 @@ def build_methods(configured: Sequence[Named], algorithm: str) -> list[Method]:
             key = ".".join(part for part in (str(index), named.name, error.key) if part)
             raise ConfigError(error.message, key=key) from error
         methods.append(method)
+    _refuse_clashes(configured, methods)
     return methods
+
+
+def _refuse_clashes(configured: Sequence[Named], methods: Sequence[Method]) -> None:
+    """Refuse methods that decide the same, and shaped rewards beside transitions that hold the source's."""
+    for index, method in enumerate(methods):
+        name, key = configured[index].name, f"{index}.{configured[index].name}"
+        for other, named in zip(methods[:index], configured, strict=False):
+            if method.claims & other.claims:
+                raise ConfigError(f"{named.name} decides what {name} does: remove one of them", key=key)
+        for other, named in zip(methods, configured, strict=True):
+            if "rewards" in method.claims and "experience" in other.needs:
+                what = f"the transitions that {named.name} carries hold rewards that {name} has not shaped"
+                raise ConfigError(f"{what}: remove one of them", key=key)
 
 
 def resolve_methods(configured: Sequence[Named], algorithm: str) -> tuple[Named, ...]:

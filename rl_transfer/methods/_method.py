@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -22,6 +22,9 @@ class References:
 
     runs: int
     steps: int
+
+
+Claim = Literal["acting", "rewards"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Method:
     """The kinds of them that it uses all through training, not in ``transfer`` alone."""
     algorithms: ClassVar[tuple[str, ...]]
     """The algorithms it is defined for."""
+    claims: ClassVar[frozenset[Claim]] = frozenset()
+    """What it decides in training and no other method of the arm may: who acts, what is rewarded."""
 
     @property
     def named_roles(self) -> Collection[Role]:

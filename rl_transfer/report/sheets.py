@@ -24,6 +24,9 @@ _COST_TITLES = {
     "fisher_samples": "samples for Fisher information",
     "fisher_steps": "steps for Fisher information",
     "gradient_steps": "gradient steps",
+    "guide_steps": "training steps by a guide",
+    "discarded_steps": "training steps discarded",
+    "teacher_calls": "questions to a teacher",
     "evaluation_steps": "evaluation steps",
     "wall_seconds": "time",
 }

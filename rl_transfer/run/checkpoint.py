@@ -20,6 +20,7 @@ class Checkpoint:
         events: Names of the TensorBoard files that are complete.
         wall_seconds: Time spent so far.
         episodes: The training episodes so far.
+        teacher_calls: Observations that a teacher was asked about so far.
         reviews: How often the methods have been asked whether to give up what was transferred.
         fell_back_at: The charged step at which it was given up; None if it was not.
     """
@@ -29,6 +30,7 @@ class Checkpoint:
     events: tuple[str, ...] = ()
     wall_seconds: float = 0.0
     episodes: tuple[Episode, ...] = ()
+    teacher_calls: int = 0
     reviews: int = 0
     fell_back_at: int | None = None
 
@@ -61,6 +63,7 @@ def latest(folder: Path) -> Checkpoint | None:
             events=tuple(content["events"]),
             wall_seconds=float(content["wall_seconds"]),
             episodes=tuple(Episode(int(step), float(r), int(length)) for step, r, length in content["episodes"]),
+            teacher_calls=int(content["teacher_calls"]),
             reviews=int(content["reviews"]),
             fell_back_at=content["fell_back_at"],
         )

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium
+import numpy as np
 
 from rl_transfer import seeds
 from rl_transfer.errors import DivergedError, EnvironmentFailedError, RLTransferError
-from rl_transfer.knowledge import Knowledge, Networks, write_knowledge
+from rl_transfer.knowledge import Knowledge, Networks, Teacher, write_knowledge
 from rl_transfer.learner import EnvFactory, Learner, build_learner
 from rl_transfer.methods import build_methods
 from rl_transfer.run import checkpoint as checkpoints
@@ -21,6 +22,7 @@ from rl_transfer.run.checkpoint import Checkpoint
 from rl_transfer.run.curve import Curve, play
 from rl_transfer.run.fisher import estimate_fisher
 from rl_transfer.run.reviews import Reviews, StartAnew, write_episodes
+from rl_transfer.run.teacher import source_teacher
 from rl_transfer.run.transfer import for_target, kinds_needed, print_fates, read_source, transfer, write_fates
 from rl_transfer.store import read_json, read_spec, write_csv, write_json
 from rl_transfer.study import RunSpec
@@ -58,6 +60,7 @@ class Run:
         self.methods = build_methods(spec.methods, spec.learner.algorithm)
         self._knowledge: Knowledge | None = None
         self._fisher_costs: dict[str, int] = {}
+        self._teacher: Teacher | None = None
         self._references = references
         self._reviews = Reviews(self.methods, spec.budget_steps, references)
         self._reviews_held = 0
@@ -122,7 +125,7 @@ class Run:
             self._knowledge = self._to_keep(knowledge)
             write_fates(self.folder / "transfer.csv", fates)
             print_fates(fates)
-        first = Checkpoint(segment=0)
+        first = Checkpoint(segment=0, teacher_calls=self._teacher_calls)
         checkpoints.save(self._checkpoints, first, learner)
         learner.close()
         return first
@@ -141,11 +144,22 @@ class Run:
     def _read_knowledge(self, learner: Learner) -> Knowledge:
         if self.source is None or self.spec.source is None:
             return Knowledge()
-        branch = seeds.generator(self.spec.role, self.spec.seed, "scramble")
-        mapping = self._mapping()
-        knowledge = read_source(self.source, kinds_needed(self.methods), mapping.source_observation)
+        mapping, kinds = self._mapping(), kinds_needed(self.methods)
+        knowledge = read_source(self.source, kinds, mapping.source_observation)
         knowledge = replace(knowledge, fisher=self._estimate_fisher(learner, self.source))
-        return for_target(knowledge, learner, mapping, branch if self.spec.source.scrambled else None)
+        knowledge = for_target(knowledge, learner, mapping, self._scrambler())
+        if "teacher" in kinds and self._teacher is None:
+            self._teacher = source_teacher(self.source, mapping, learner.networks(), self._scrambler())
+        return replace(knowledge, teacher=self._teacher)
+
+    def _scrambler(self) -> np.random.Generator | None:
+        """Always the same: networks and a teacher's are scrambled alike."""
+        scrambled = self.spec.source is not None and self.spec.source.scrambled
+        return seeds.generator(self.spec.role, self.spec.seed, "scramble") if scrambled else None
+
+    @property
+    def _teacher_calls(self) -> int:
+        return 0 if self._teacher is None else self._teacher.calls
 
     def _estimate_fisher(self, learner: Learner, source: Path) -> Networks | None:
         """The Fisher information of the source's networks, where a method wants it."""
@@ -172,6 +186,8 @@ class Run:
         learner.load_state(self._checkpoints, state.segment)
         self._meter.episodes = list(state.episodes)
         self._reviews_held, self._fell_back_at = state.reviews, state.fell_back_at
+        if self._teacher is not None:
+            self._teacher.calls = state.teacher_calls
         if self._fell_back_at is None:
             for place, method in enumerate(self.methods):
                 branch = seeds.generator(self.spec.role, self.spec.seed, "method", state.segment, place)
@@ -202,6 +218,7 @@ class Run:
             horizon=spec.horizon_steps or spec.budget_steps,
             seed=seeds.integer(spec.role, spec.seed, "segment", state.segment, *self._life()),
             watch=watch,
+            budget=spec.budget_steps,
         )
 
     def _review(self, learner: Learner, charged: int) -> None:
@@ -221,6 +238,7 @@ class Run:
             wall_seconds=state.wall_seconds + self._lap(),
             episodes=tuple(self._meter.episodes),
             reviews=self._reviews_held,
+            teacher_calls=self._teacher_calls,
             fell_back_at=self._fell_back_at,
         )
         checkpoints.save(self._checkpoints, after, learner)
@@ -301,6 +319,8 @@ class Run:
                 "carried_transitions": learner.carried_transitions,
                 "source_samples": learner.source_samples,
                 "gradient_steps": learner.gradient_steps,
+                **learner.counts,
+                **({} if self._teacher is None else {"teacher_calls": self._teacher_calls}),
                 "evaluation_steps": curve.evaluation_steps + retention_steps,
                 "wall_seconds": round(state.wall_seconds + self._lap(), 3),
             },

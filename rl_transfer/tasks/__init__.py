@@ -5,7 +5,7 @@ from rl_transfer.tasks.index_map import IndexMap, resize_matrix
 from rl_transfer.tasks.make import TaskFacts, inspect_task, keyword_parameters, keywords, make
 from rl_transfer.tasks.map_spaces import map_spaces
 from rl_transfer.tasks.mapping import Part, SpaceMapping
-from rl_transfer.tasks.meter import Charged, Episode, Meter
+from rl_transfer.tasks.meter import Charged, Episode, LimitReachedError, Meter
 from rl_transfer.tasks.sham import Sham
 from rl_transfer.tasks.spaces import HasSpaces, feature_count
 from rl_transfer.tasks.vector import ChargedMembers, TaskEnvironments, vector_environment
@@ -17,6 +17,7 @@ __all__ = [
     "Episodes",
     "HasSpaces",
     "IndexMap",
+    "LimitReachedError",
     "Meter",
     "Part",
     "Sham",

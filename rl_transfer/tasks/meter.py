@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, SupportsFloat
 import gymnasium
 import numpy as np
 
-from rl_transfer.errors import EnvironmentFailedError
+from rl_transfer.errors import EnvironmentFailedError, RLTransferError
 
 _LONGEST = 500
 
@@ -25,12 +25,24 @@ class Episode(NamedTuple):
     length: int
 
 
+class LimitReachedError(RLTransferError):
+    """Raised out of an environment instead of a step beyond its meter's limit."""
+
+
 class Meter:
-    """Counts environment steps and keeps the episodes that ended, over all environments that share it."""
+    """Counts environment steps and keeps the episodes that ended, over all environments that share it.
+
+    Attributes:
+        steps: Steps so far.
+        episodes: The episodes that ended, in the order in which they did.
+        limit: Where single environments take no further step; None where whoever trains stops by itself, which it
+            can't while somebody acts inside a reset.
+    """
 
     def __init__(self, steps: int = 0) -> None:
         self.steps = steps
         self.episodes: list[Episode] = []
+        self.limit: int | None = None
 
 
 class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
@@ -67,7 +79,10 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
 
         Raises:
             EnvironmentFailedError: If the environment raises or returns something that is not finite.
+            LimitReachedError: If it would be beyond the meter's limit.
         """
+        if self.meter.limit is not None and self.meter.steps >= self.meter.limit:
+            raise LimitReachedError(f"no step is left after {self.meter.limit}")
         try:
             observation, reward, terminated, truncated, info = self.env.step(action)
         except (Exception, SystemExit) as error:

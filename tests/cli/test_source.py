@@ -252,6 +252,15 @@ def imported_backbone(folder):
     return import_source(folder / "backbone.safetensors", **more)[0]
 
 
+def test_a_backbone_can_not_be_asked(tmp_path):
+    imported_backbone(tmp_path)
+    tasks = {name: {"id": SMALL_PICTURES} for name in ("source", "target")}
+    learner = PAIR["learner"] | {"features": "small_cnn"}
+    pair = {**tasks, "source_agent": "backbone", "learner": learner, "budget": {"target": 128}}
+    message = plan_refused(tmp_path, pair=pair, arms={"shaping": {"methods": ["shaping"]}})
+    assert re.search(r"arms\.shaping\.methods\.0: shaping needs an agent that acts, backbone is a vision", message)
+
+
 def test_a_backbone_fills_the_features_role(tmp_path):
     source = imported_backbone(tmp_path)
     networks = read_knowledge(source.folder / "agent", frozenset({"networks"}), algorithm="").networks

@@ -195,12 +195,22 @@ def test_dqn_cannot_act_in_a_box(tmp_path):
         ({"fine_tune": {"learning_rate_scale": {"exploration": 0.5}}}, "no exploration to freeze or scale"),
         ({"fine_tune": {"freeze": ["value_body"], "gradual_unfreezing": True}}, "over how many steps"),
         ("replay", "not defined for ppo, only for dqn"),
+        ("policy_reuse", "not defined for ppo, only for dqn"),
+        ({"jump_start": {"stages": 1}}, "greater than or equal to 2"),
     ],
 )
 def test_methods_that_cannot_work_are_refused(tmp_path, method, expected):
     message = refused(tmp_path, f"arms.fine_tune.methods=[{json.dumps(method)}]")
     assert "arms.fine_tune.methods.0" in message
     assert expected in message
+
+
+def test_a_teacher_whose_spaces_nothing_is_taken_of_is_refused(tmp_path):
+    for method, part in (("shaping", "observation"), ("jump_start", "observation"), ("jump_start", "action")):
+        message = refused(tmp_path, f'arms.fine_tune.methods=["{method}"]', mapping={part: []})
+        assert "arms.fine_tune.methods.0" in message
+        assert f"takes nothing of the {part}s, so the source can't be asked for anything" in message
+    assert planned(tmp_path, 'arms.fine_tune.methods=["shaping"]', mapping={"action": []}).runs
 
 
 def test_errors_say_which_file_line_or_override_it_was(tmp_path):

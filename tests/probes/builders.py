@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rl_transfer import seeds
-from rl_transfer.knowledge import Knowledge, Networks, write_networks
+from rl_transfer.knowledge import Knowledge, Networks, Teacher, write_networks
 from rl_transfer.learner import Learner, build_learner
 from rl_transfer.run.protocol import Progress, Run
 from rl_transfer.run.reviews import write_episodes
@@ -142,6 +142,28 @@ def forward(networks: Networks, kind: str, observations: Any, activation: str = 
     for layer in sorted({int(name.split(".")[0]) for name in body}):
         hidden = squash(hidden @ body[f"{layer}.weight"].T + body[f"{layer}.bias"])
     return hidden @ head["weight"].T + head["bias"]
+
+
+class Oracle(Teacher):
+    """A teacher that always does the same, and whose values are a function of the observations."""
+
+    def __init__(self, action: Any = 1, values: Callable[[Any], Any] | None = None, length: float = 5.0) -> None:
+        self.action, self.values, self.length = np.asarray(action), values, length
+        self.seen: list[Any] = []
+
+    @property
+    def episode_length(self) -> float:
+        return self.length
+
+    def act(self, observations: Any, *, deterministic: bool = True, generator: Any = None) -> np.ndarray:
+        self.calls += len(observations)
+        self.seen.append(observations)
+        return np.stack([self.action] * len(observations))
+
+    def values_of(self, observations: Any) -> np.ndarray:
+        assert self.values is not None
+        self.calls += len(observations)
+        return np.asarray(self.values(observations), np.float64)
 
 
 def run_spec(config: LearnerConfig | None = None, **changes: Any) -> RunSpec:

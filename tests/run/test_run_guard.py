@@ -109,6 +109,30 @@ class TestStartingAnew:
         with np.load(folder / "checkpoints" / "replay-0001.npz") as rows:
             assert (int(rows["before"]), int(rows["added"])) == (0, 16), "32 steps in 2 environments since it began"
 
+    def test_a_guide_goes_too_and_what_it_cost_stays(self, tmp_path, source, unbeatable, beaten):
+        lead = ("jump_start", {"horizon": 6, "stages": 2, "window": 1000})
+        spec = arm_spec(run_spec(), source, lead, ("guard", GUARD))
+        kept, anew = (
+            read_json(carry_out(spec, tmp_path / name, source, references=theirs) / "costs.json")
+            for name, theirs in (("kept", beaten), ("anew", unbeatable))
+        )
+        assert kept["target_steps"] == anew["target_steps"] == 128
+        assert 0 < anew["guide_steps"] < kept["guide_steps"]
+        assert anew["teacher_calls"] == anew["guide_steps"]
+
+    def test_what_was_drawn_and_guided_before_stays_counted(self, tmp_path, unbeatable):
+        origin = carry_out(source_spec(dqn()), tmp_path / "source")
+        others = [("replay", {"share": 0.5}), ("jump_start", {"horizon": 4, "variant": "random"})]
+        spec = arm_spec(run_spec(dqn()), origin, *others, ("guard", GUARD))
+        folder = carry_out(spec, tmp_path, origin, references=unbeatable)
+        stopped = carry_out(spec, tmp_path / "stopped", origin, references=unbeatable, stop_after_segment=1)
+        assert not (stopped / "status.json").exists()
+        costs = read_json(folder / "costs.json")
+        assert status(folder)["fell_back_at_step"] == 32
+        assert costs["source_samples"] > 0
+        assert costs["guide_steps"] > 0
+        assert outputs(carry_out(spec, tmp_path / "stopped", origin, references=unbeatable)) == outputs(folder)
+
     def test_it_happens_once(self, tmp_path, unbeatable, capfd):
         carry_out(guarded(), tmp_path, references=unbeatable)
         said = re.findall(r"starts anew at step (\d+): behind scratch", capfd.readouterr().out)

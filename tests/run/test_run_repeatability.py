@@ -47,6 +47,14 @@ ARMS = {
     "sac-elastic": (tiny("sac"), [("elastic_weights", {"samples": 40, "coefficient": 50.0})]),
     "dqn-mixed": (dqn(n_step_returns=3), [("replay", {"share": 0.7, "share_end": 0.1, "decay_steps": 100})]),
     "sac-mixed": (tiny("sac", normalize=True), [("replay", {"share": 0.3, "best_episodes": 0.5})]),
+    "ppo-shaping": (ppo(normalize=True), ["fine_tune", "shaping"]),
+    "dqn-shaping": (dqn(n_step_returns=3), [("shaping", {"coefficient": 3.0})]),
+    "ppo-jump-start": (
+        ppo(normalize=True),
+        ["fine_tune", ("jump_start", {"horizon": 6, "stages": 3, "window": 2, "tolerance": 0.0})],
+    ),
+    "dqn-jump-start": (dqn(n_step_returns=3), [("jump_start", {"variant": "random", "deterministic": False})]),
+    "sac-policy-reuse": (tiny("sac"), [("policy_reuse", {"deterministic": False}), "shaping"]),
     "dqn-both": (dqn(), ["fine_tune", ("replay", {"transitions": 1000})]),
 }
 PLACEBOS = {f"{name}-placebo": arm for name, arm in ARMS.items()}

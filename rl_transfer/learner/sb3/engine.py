@@ -3,7 +3,8 @@
 import io
 import pickle
 import random
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
@@ -13,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.buffers import ReplayBuffer
-from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -22,15 +23,18 @@ from rl_transfer.errors import ConfigError, DivergedError, RLTransferError, Stor
 from rl_transfer.knowledge import Networks, Transitions
 from rl_transfer.learner.interface import EnvFactory, Learner, Watch
 from rl_transfer.learner.sb3 import networks, normalization, optimizer_state, replay
+from rl_transfer.learner.sb3.between import Between, led_in, let_act
 from rl_transfer.learner.sb3.build import build_model
+from rl_transfer.learner.sb3.conductor import Conductor, SegmentEnd
 from rl_transfer.learner.sb3.features import is_plain
 from rl_transfer.learner.sb3.fisher import fisher_diagonal
 from rl_transfer.learner.sb3.mixing import Mixing, Share
 from rl_transfer.learner.sb3.recipient import SB3Recipient
 from rl_transfer.learner.sb3.side_by_side import training_environments
+from rl_transfer.learner.seams import Guide, Reshape
 from rl_transfer.store import write_bytes, write_json
 from rl_transfer.study import LearnerConfig
-from rl_transfer.tasks import Meter
+from rl_transfer.tasks import LimitReachedError, Meter
 
 _COUNTERS = (
     "num_timesteps",
@@ -41,10 +45,6 @@ _COUNTERS = (
     "_n_calls",
 )
 _LOG_POINTS = 50
-
-
-class _SegmentEnd(Exception):
-    """The segment's last usable rollout is done."""
 
 
 class _Events(TensorBoardOutputFormat):
@@ -80,9 +80,10 @@ class SB3Learner(SB3Recipient, Learner):
     ) -> None:
         self.meter = meter
         self._config = config
-        env = training_environments(environments)
-        normalizer = normalization.normalizer(env, config)
-        self._env: VecEnv = env if normalizer is None else normalizer
+        self._environments = environments
+        self._between = Between(training_environments(environments))
+        normalizer = normalization.normalizer(self._between, config)
+        self._env: VecEnv = self._between if normalizer is None else normalizer
         super().__init__(build_model(config, self._env, seed=seed, device=device), normalizer)
         self._log = None if log_folder is None else _Events(str(log_folder))
         self._model.set_logger(Logger(None, [] if self._log is None else [self._log]))
@@ -91,6 +92,9 @@ class SB3Learner(SB3Recipient, Learner):
         own = self._replay
         self._mixing = None if own is None else Mixing(own, lambda: meter.steps, self._record_source_share)
         self._gradient_steps = 0
+        self._counts: Counter[str] = Counter()
+        self._is_led_in = False
+        self._horizon: int | None = None
         self._carried_transitions = 0
         self._rows_added = 0
         self._rows_saved = 0
@@ -114,6 +118,21 @@ class SB3Learner(SB3Recipient, Learner):
     def gradient_steps(self) -> int:
         """Minibatch updates so far."""
         return self._gradient_steps
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """What else training has cost."""
+        return self._counts
+
+    @property
+    def discount(self) -> float:
+        """The factor by which a reward one step later counts less."""
+        return self._config.gamma
+
+    @property
+    def progress(self) -> float:
+        """The share of the whole budget that is charged."""
+        return 0.0 if self._horizon is None else min(self.meter.steps / self._horizon, 1.0)
 
     def _count_gradient_step(self, *_: object) -> None:
         self._gradient_steps += 1
@@ -155,6 +174,25 @@ class SB3Learner(SB3Recipient, Learner):
         with self.isolated(int(generator.integers(2**31))):
             return fisher_diagonal(self._model, self._normalized(observations), temperature=temperature)
 
+    def guide(self, guide: Guide) -> None:
+        """Let a guide take some of the steps of training episodes."""
+
+        def count(steps: int) -> None:
+            self._counts["guide_steps"] += steps
+
+        count(0)
+        if isinstance(self._model, OffPolicyAlgorithm):
+            self._between.tell(guide)
+            let_act(self._model, self._between, guide, count)
+        else:
+            self._counts["discarded_steps"] += 0
+            self._is_led_in = True
+            self._between.replace(led_in(self._environments, guide, count))
+
+    def reshape_rewards(self, reshape: Reshape) -> None:
+        """Learn from other rewards than the task's."""
+        self._between.reshape(reshape)
+
     @contextmanager
     def isolated(self, seed: int) -> Iterator[None]:
         """Seed everything random for a while, and put it back as it was."""
@@ -170,22 +208,29 @@ class SB3Learner(SB3Recipient, Learner):
                 np.random.set_state(array)  # noqa: NPY002
                 space._np_random = sampler
 
-    def train(self, *, until: int, horizon: int, seed: int, watch: Watch) -> None:
+    def train(self, *, until: int, horizon: int, seed: int, watch: Watch, budget: int | None = None) -> None:
         """Train to ``until`` charged steps."""
+        if self.meter.steps >= until:
+            return
         self._model.set_random_seed(seed)
         # The library seeds the first environment and the action sampler alike: random actions would follow its draws.
         self._model.action_space.seed(int(np.random.SeedSequence([seed, 1]).generate_state(1)[0]))
+        self._horizon, self.meter.limit = horizon, self._limit(until, budget)
+        most = until if self.meter.limit is None else self.meter.limit
+        conductor = Conductor(self, until, most, watch, self._config.rollout_steps, lambda: self._led_in_steps)
         rollouts = -(-(until - self.meter.steps) // self._config.rollout_steps)
         on_policy = self._replay is None
         try:
             self._model.learn(
                 horizon - self._first_step - self._model.num_timesteps,
-                callback=_Conductor(self, until, watch),
+                callback=conductor,
                 log_interval=max(rollouts // _LOG_POINTS, 1) if on_policy else 4,
                 reset_num_timesteps=False,
             )
-        except _SegmentEnd:
+        except SegmentEnd:
             pass
+        except LimitReachedError:
+            self._counts["discarded_steps"] += conductor.unused_steps
         except RLTransferError:
             raise
         except Exception as error:
@@ -194,11 +239,26 @@ class SB3Learner(SB3Recipient, Learner):
             raise
         self.refuse_divergence()
 
+    def _limit(self, until: int, budget: int | None) -> int | None:
+        """The step that no environment may go beyond; None where rollouts end at ``until`` by themselves."""
+        aligned = (until - self.meter.steps) % self._config.rollout_steps == 0
+        if not self._is_led_in and (aligned or budget is None):
+            return None
+        if not self._is_led_in:
+            # Single ones can stop anywhere, members side by side only together.
+            self._between.replace(training_environments(list(self._environments)))
+        return until if budget is None else budget
+
+    @property
+    def _led_in_steps(self) -> int:
+        return self._counts["guide_steps"] if self._is_led_in else 0
+
     def succeed(self, earlier: Learner) -> None:
         """Begin where another learner has stopped."""
         self.meter.steps = earlier.meter.steps
         self._begin_at(earlier.meter.steps)
         self._gradient_steps = earlier.gradient_steps
+        self._counts = Counter(earlier.counts)
         self._carried_transitions = earlier.carried_transitions
         if self._mixing is not None:
             self._mixing.drawn = earlier.source_samples
@@ -244,6 +304,7 @@ class SB3Learner(SB3Recipient, Learner):
             "first_step": self._first_step,
             "first_replay": self._first_replay,
             "gradient_steps": self._gradient_steps,
+            "counts": dict(self._counts),
             "carried_transitions": self._carried_transitions,
             "mixing": None if self._mixing is None else self._mixing.state(),
             "keeps_exploration": self._keeps_exploration,
@@ -271,6 +332,7 @@ class SB3Learner(SB3Recipient, Learner):
         self.meter.steps, self._first_replay = state["charged_steps"], state["first_replay"]
         self._begin_at(state["first_step"])
         self._gradient_steps = state["gradient_steps"]
+        self._counts = Counter(state["counts"])
         self._carried_transitions = state["carried_transitions"]
         if self._mixing is not None:
             self._mixing.load_state(state["mixing"])
@@ -311,29 +373,6 @@ class SB3Learner(SB3Recipient, Learner):
         """Close the environments and the log."""
         self._env.close()
         self._model.logger.close()
-
-
-class _Conductor(BaseCallback):
-    """Stops training at a step, tells the watcher of every rollout, keeps the library's step count equal to ours."""
-
-    def __init__(self, learner: SB3Learner, until: int, watch: Watch) -> None:
-        super().__init__()
-        self._learner, self._until, self._watch = learner, until, watch
-
-    def _on_rollout_start(self) -> None:
-        charged = self._learner.meter.steps
-        self.model.num_timesteps = self._learner.count_from_start()
-        if charged >= self._until:
-            raise _SegmentEnd
-        self._watch(charged, charged + self._learner._config.rollout_steps)
-
-    def _on_step(self) -> bool:
-        self._learner.count_vector_step()
-        return True
-
-    def _on_rollout_end(self) -> None:
-        if self._learner.meter.steps > self._until:
-            raise _SegmentEnd
 
 
 def _read_state(path: Path) -> dict[str, Any]:
