@@ -68,7 +68,10 @@ def plan_early(study: LoadedStudy, store: Store, *, arm: str, share: float) -> E
 def _refuse_reviews(study: LoadedStudy, arm: str) -> None:
     """Refuse an arm whose methods may have the learner start anew: in so few steps they would decide something else."""
     for pair in study.pairs:
-        methods = build_methods(study.config.arms[arm].methods, pair.learner(arm).algorithm)
+        try:
+            methods = build_methods(study.config.arms[arm].methods, pair.learner(arm).algorithm)
+        except ConfigError as error:
+            raise study.draft.under(error, "arms", arm, "methods") from error
         if any(method.review_steps(pair.config.budget.target) for method in methods):
             what = "has a method that compares training with references, for which early runs are too short"
             raise study.draft.error(("arms", arm, "methods"), f"{what}: choose the source without it")

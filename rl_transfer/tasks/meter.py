@@ -89,7 +89,7 @@ class Charged(gymnasium.Wrapper[Any, Any, Any, Any]):
             raise step_failed(self.meter.steps, error) from error
         self.meter.steps += 1
         refuse_unusable(self.meter.steps, observation, reward)
-        self._reward_sum += float(reward)
+        self._reward_sum += np.asarray(reward).item()  # one number, but it may be an array
         self._length += 1
         if terminated or truncated:
             self.meter.episodes.append(Episode(self.meter.steps, self._reward_sum, self._length))

@@ -94,11 +94,21 @@ def test_records_say_what_they_are_about(tmp_path, monkeypatch, capsys, changes,
     ]
     assert show_records(selection(*cells, study="s", **changes), tmp_path) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert re.match(r"\w+ ranks sources best here, correlation \+1\.00; above 0 too: ", out)
+    assert out.startswith("ranks sources better than chance here: zero_shot, ")
     assert "│ zero_shot │ +1.00 │" in out
     assert re.search(r"│ dynamics │ - │ -1\.00 to \+1\.00 │ 12 │ 17% of 2 │ 0\.250 │", out)
     assert re.search(r"│ random choice │ - │ - │ - │ 17% of 2 │ 0\.250 │", out)
     assert said in out
+
+
+def test_a_predictor_that_ranks_backwards_is_named(tmp_path, capsys):
+    cells = [
+        candidate(source, value, target, truth=-value)
+        for target in ("t", "u")
+        for source, value in zip("abcdef", (0.3, 0.5, 0.1, 0.2, 0.6, 0.4), strict=True)
+    ]
+    show_records(selection(*cells, study="s"), tmp_path)
+    assert capsys.readouterr().out.startswith("ranks them worse than chance: zero_shot, ")
 
 
 @pytest.mark.slow

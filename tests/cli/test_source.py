@@ -258,7 +258,7 @@ def test_a_backbone_can_not_be_asked(tmp_path):
     learner = PAIR["learner"] | {"features": "small_cnn"}
     pair = {**tasks, "source_agent": "backbone", "learner": learner, "budget": {"target": 128}}
     message = plan_refused(tmp_path, pair=pair, arms={"shaping": {"methods": ["shaping"]}})
-    assert re.search(r"arms\.shaping\.methods\.0: shaping needs an agent that acts, backbone is a vision", message)
+    assert re.search(r"arms\.shaping\.methods\.0: shaping needs a source that can act, backbone is a vision", message)
 
 
 def test_a_backbone_fills_the_features_role(tmp_path):

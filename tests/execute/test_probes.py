@@ -5,8 +5,8 @@ import pytest
 from builders import BOX_WALK, WALK, carry_out, dqn, handmade_source, initial_networks, ppo, run_spec, source_spec, tiny
 
 from rl_transfer.errors import ConfigError, EnvironmentFailedError
+from rl_transfer.execute import probes
 from rl_transfer.execute.probes import EPISODES, PROBED, probe, sample_agent
-from rl_transfer.run import probes
 from rl_transfer.store import write_json
 from rl_transfer.study import TaskConfig
 
