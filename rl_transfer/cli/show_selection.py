@@ -127,7 +127,7 @@ def _best(found: Sequence[Record]) -> str:
     below = [one.predictor for one in known if one.correlation is not None and one.correlation.high < 0]
     said = [f"ranks sources better than chance here: {', '.join(above)}"] if above else []
     if below:
-        said.append(f"ranks them worse than chance: {', '.join(below)}")
+        said.append(f"ranks sources worse than chance: {', '.join(below)}")
     return "; ".join(said) or "no predictor is known to rank sources better or worse than chance here"
 
 

@@ -108,7 +108,7 @@ def test_a_predictor_that_ranks_backwards_is_named(tmp_path, capsys):
         for source, value in zip("abcdef", (0.3, 0.5, 0.1, 0.2, 0.6, 0.4), strict=True)
     ]
     show_records(selection(*cells, study="s"), tmp_path)
-    assert capsys.readouterr().out.startswith("ranks them worse than chance: zero_shot, ")
+    assert capsys.readouterr().out.startswith("ranks sources worse than chance: zero_shot, ")
 
 
 @pytest.mark.slow
