@@ -32,8 +32,9 @@ def show_list(what: str, store: Path) -> int:
     """Print one of the lists; returns the exit code."""
     if what == "pairs":
         return _show_pairs()
+    if what == "methods":
+        return _show_methods()
     lists: dict[str, tuple[tuple[str, ...], Callable[[], Rows]]] = {
-        "methods": (("method", "needs", "algorithms", "settings", "what it does"), _methods),
         "envs": (("name", "kind", "settings", "description"), _envs),
         "studies": (("study", "pairs", "arms", "seeds", "description"), _studies),
         "runs": (("run", "status", "steps", "last return"), lambda: _runs(Store(store.absolute()))),
@@ -113,11 +114,28 @@ def _space_text(space: Space[Any], *, acts: bool = False) -> str:
     return f"{feature_count(space)}{'c' if acts and isinstance(space, spaces.Box) else ''}"
 
 
-def _methods() -> Rows:
+def _show_methods() -> int:
+    """A block for each method: what it does, what it needs, and its settings with their defaults."""
+    console = Console(highlight=False, markup=False)
     for name in method_names():
         method = method_class(name)
-        settings = ", ".join(field.name for field in fields(method))  # type: ignore[arg-type]
-        yield name, ", ".join(sorted(method.needs)), ", ".join(method.algorithms), settings, _summary(method)
+        console.print(f"\n{name}", style="bold")
+        given = method()
+        values = {field.name: getattr(given, field.name) for field in fields(method)}  # type: ignore[arg-type]
+        for about, text in (
+            ("", _summary(method)),
+            ("needs: ", ", ".join(sorted(method.needs)) or "nothing of the source"),
+            ("for: ", ", ".join(method.algorithms)),
+            ("settings: ", ", ".join(f"{setting}={_value(value)}" for setting, value in values.items()) or "none"),
+        ):
+            lines = fill(about + text, console.width, initial_indent=_INDENT, subsequent_indent=_INDENT)
+            console.print(lines, style="" if not about else "dim")
+    return 0
+
+
+def _value(value: object) -> str:
+    """A setting as YAML has it, or nearly so."""
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
 
 
 def _envs() -> Rows:
