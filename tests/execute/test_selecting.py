@@ -206,7 +206,7 @@ def test_the_same_call_trains_and_asks_nothing(chosen):
     recorder = Recorder()
     assert choose(folder, "same", "untrained", "reversed", observer=recorder) == found
     assert recorder.started == []
-    with pytest.raises(StoreError, match=r"another selection of this name \(other runs\).*--name"):
+    with pytest.raises(StoreError, match=r"another selection of this name \(other pairs, runs\).*--name"):
         choose(folder, "reversed", "same")
     with pytest.raises(StoreError, match=r"other first_seed, runs"):
         choose(folder, "same", "untrained", "reversed", first_seed=2)
@@ -304,7 +304,10 @@ def test_a_file_that_was_changed_since_is_another_study(rated):
     content = file.read_text()
     file.write_text(content.replace("reference:", "reference: 99.0 #"))
     try:
-        with pytest.raises(ConfigError, match=r"hills\.yaml: the file of the study hills has other score than"):
+        with pytest.raises(
+            ConfigError,
+            match=r"hills\.yaml: the file of the study hills has other score and source_threshold_return than",
+        ):
             rate_predictors("hills", store=folder / "runs")
     finally:
         file.write_text(content)
