@@ -35,9 +35,16 @@ from rl_transfer.tasks import inspect_task
 from rl_transfer_envs.wrappers import wrapper_class
 
 ALGORITHMS = sorted(LOSS_PATHS)
+QUICK = ("ppo", "dqn", "sac")
+"""One of each kind, in every test run."""
 LIBRARY = {cls.__name__.lower(): cls for cls in (PPO, A2C, TRPO, DQN, QRDQN, SAC, TQC, TD3, DDPG)}
 TASKS = [
-    pytest.param(algorithm, task, id=f"{algorithm}-{'box' if task is BOX_WALK else 'discrete'}")
+    pytest.param(
+        algorithm,
+        task,
+        id=f"{algorithm}-{'box' if task is BOX_WALK else 'discrete'}",
+        marks=() if algorithm in QUICK else pytest.mark.slow,
+    )
     for algorithm in ALGORITHMS
     for task in tasks_of(algorithm)
 ]
@@ -81,7 +88,7 @@ FOLLOWING |= {"td3": ["actor", "critic"], "ddpg": ["actor", "critic"]}
 OBSERVATIONS = np.linspace(-2, 2, 40, dtype=np.float32).reshape(20, 2)
 
 
-@pytest.fixture(params=ALGORITHMS)
+@pytest.fixture(params=[pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ALGORITHMS])
 def algorithm(request):
     return request.param
 

@@ -67,8 +67,8 @@ ZEROS = [(name, algorithm, index) for name, algorithm in PAIRS for index in rang
 
 
 def marked(*case):
-    """Whole runs of one algorithm of each kind in every test run, of the others among the slow tests."""
-    return pytest.param(*case, marks=() if case[1] in ("ppo", "dqn", "sac") else pytest.mark.slow)
+    """Whole runs of an on-policy and an off-policy algorithm in every test run, of the others among the slow tests."""
+    return pytest.param(*case, marks=() if case[1] in ("ppo", "dqn") else pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")
