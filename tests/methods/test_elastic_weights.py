@@ -9,6 +9,7 @@ from builders import (
     arm_spec,
     carry_out,
     dqn,
+    first_gradients,
     flat,
     handmade_source,
     knowledge_of,
@@ -24,8 +25,6 @@ from builders import (
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import ROLES
-from rl_transfer.learner.sb3.networks import by_role
-from rl_transfer.learner.sb3.regime import optimizers
 from rl_transfer.methods import FisherEstimate, build_methods, method_class
 from rl_transfer.run.fisher import estimate_fisher
 from rl_transfer.run.transfer import for_target
@@ -54,38 +53,21 @@ def knowledge(algorithm, **changes):
     return found
 
 
-def first_gradients(algorithm, source=None, **settings):
+def gradients_of(algorithm, source=None, **settings):
     """Gradients by role/name just before the first step of each optimizer, and the parameters then."""
     limited = algorithm in ("ppo", "a2c", "dqn", "qrdqn")
     agent = build(algorithm, **({"max_grad_norm": 1e9} if limited else {}))
     if source is not None:
         method(algorithm, **settings).attach(agent, source, np.random.default_rng(0))
-    names = {
-        id(tensor): f"{role}/{name}" for role, found in by_role(agent._model).items() for name, tensor in found.items()
-    }
-    gradients, values = {}, {}
-
-    def look(optimizer, *_):
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                name = names.get(id(parameter))
-                if name not in gradients and parameter.grad is not None:
-                    gradients[name] = parameter.grad.numpy().copy()
-                    values[name] = parameter.detach().numpy().copy()
-
-    for optimizer in optimizers(agent._model):
-        optimizer.register_step_pre_hook(look)
-    train(agent, 32)
-    agent.close()
-    return gradients, values
+    return first_gradients(agent)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_the_gradient_is_coefficient_times_fisher_times_distance(algorithm):
     source = knowledge(algorithm)
     roles = ["value_body", "value_head"]  # a critic's step changes the actor's loss, so one side alone
-    plain, values = first_gradients(algorithm)
-    drawn, _ = first_gradients(algorithm, source, coefficient=3.0, roles=roles)
+    plain, values = gradients_of(algorithm)
+    drawn, _ = gradients_of(algorithm, source, coefficient=3.0, roles=roles)
     theirs, fisher = flat(source.networks), flat(source.fisher)
     found = [name for name in drawn if name.startswith(tuple(roles))]
     assert len(found) >= 4

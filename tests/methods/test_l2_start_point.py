@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from builders import BOX_WALK, flat, knowledge_of, learner, task_of, tiny, train
+from builders import BOX_WALK, first_gradients, flat, knowledge_of, learner, task_of, tiny, train
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.learner import LOSS_PATHS
-from rl_transfer.learner.sb3.networks import by_role
-from rl_transfer.learner.sb3.regime import optimizers
 from rl_transfer.methods import build_methods, method_class
 from rl_transfer.study import LEARNERS, Named
 
@@ -24,29 +22,12 @@ def build(algorithm, seed=0, **changes):
     return learner(config, task_of(config) if algorithm in ("dqn", "qrdqn") else BOX_WALK, seed=seed)
 
 
-def first_gradients(algorithm, source=None, limit=1e9, **settings):
+def gradients_of(algorithm, source=None, limit=1e9, **settings):
     """Gradients by role/name just before the first step of each optimizer, and the parameters then."""
     agent = build(algorithm, **({"max_grad_norm": limit} if algorithm in CLIPPING else {}))
     if source is not None:
         method(algorithm, **settings).attach(agent, source, np.random.default_rng(0))
-    names = {
-        id(tensor): f"{role}/{name}" for role, found in by_role(agent._model).items() for name, tensor in found.items()
-    }
-    gradients, values = {}, {}
-
-    def look(optimizer, *_):
-        for group in optimizer.param_groups:
-            for parameter in group["params"]:
-                name = names.get(id(parameter))
-                if name not in gradients and parameter.grad is not None:
-                    gradients[name] = parameter.grad.numpy().copy()
-                    values[name] = parameter.detach().numpy().copy()
-
-    for optimizer in optimizers(agent._model):
-        optimizer.register_step_pre_hook(look)
-    train(agent, 32)
-    agent.close()
-    return gradients, values
+    return first_gradients(agent)
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +47,8 @@ def test_the_gradient_is_the_strength_times_the_distance(algorithm, part, source
     if part not in LOSS_PATHS[algorithm]:
         return
     source, roles = sources[algorithm], LOSS_PATHS[algorithm][part]
-    plain, values = first_gradients(algorithm)
-    drawn, _ = first_gradients(algorithm, source, coefficient=0.25, roles=list(roles))
+    plain, values = gradients_of(algorithm)
+    drawn, _ = gradients_of(algorithm, source, coefficient=0.25, roles=list(roles))
     theirs, found = flat(source.networks), 0
     for name, gradient in drawn.items():
         if name.startswith(roles):
@@ -81,7 +62,7 @@ def test_the_gradient_is_the_strength_times_the_distance(algorithm, part, source
 
 @pytest.mark.parametrize("algorithm", CLIPPING)
 def test_it_is_clipped_together_with_the_loss(algorithm, sources):
-    gradients, _ = first_gradients(algorithm, sources[algorithm], limit=0.5, coefficient=1000.0)
+    gradients, _ = gradients_of(algorithm, sources[algorithm], limit=0.5, coefficient=1000.0)
     norm = np.sqrt(sum(float((gradient.astype(np.float64) ** 2).sum()) for gradient in gradients.values()))
     assert norm == pytest.approx(0.5, rel=1e-4)
 
@@ -111,8 +92,8 @@ def test_roles_that_do_not_fit_are_drawn_to_0():
     assert fates["value_body"] == ("copied", "drawn to the source's with strength 0.1")
     assert fates["policy_body"][0] == "dropped"
     assert fates["policy_body"][1].startswith("drawn to 0 with strength 0.5: ")
-    plain, values = first_gradients("ppo")
-    drawn, _ = first_gradients("ppo", knowledge, coefficient=0.0, other_coefficient=0.5)
+    plain, values = gradients_of("ppo")
+    drawn, _ = gradients_of("ppo", knowledge, coefficient=0.0, other_coefficient=0.5)
     for name, gradient in drawn.items():
         pull = 0.5 * values[name] if name.startswith("policy_") else 0.0 * values[name]
         assert gradient - plain[name] == pytest.approx(pull, abs=2e-5), name

@@ -12,6 +12,8 @@ import numpy as np
 from rl_transfer import seeds
 from rl_transfer.knowledge import Knowledge, Networks, Teacher, write_networks
 from rl_transfer.learner import Learner, build_learner
+from rl_transfer.learner.sb3.networks import by_role
+from rl_transfer.learner.sb3.regime import optimizers
 from rl_transfer.run.protocol import Progress, Run
 from rl_transfer.run.reviews import write_episodes
 from rl_transfer.store import read_json, run_key, write_json, write_spec
@@ -121,6 +123,32 @@ def flat(networks: Networks) -> dict[str, np.ndarray]:
 def as_bytes(networks: Networks) -> dict[str, bytes]:
     """All tensors byte for byte."""
     return {name: array.tobytes() for name, array in flat(networks).items()}
+
+
+def first_gradients(agent: Learner) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Train a Stable-Baselines3 learner for 32 steps and close it.
+
+    Returns:
+        Gradients by ``role/name`` just before the first step of each optimizer, and the parameters then.
+    """
+    ours = by_role(agent._model)
+    names = {id(tensor): f"{role}/{name}" for role, found in ours.items() for name, tensor in found.items()}
+    gradients: dict[str, np.ndarray] = {}
+    values: dict[str, np.ndarray] = {}
+
+    def look(optimizer: Any, *_: Any) -> None:
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                name = names.get(id(parameter))
+                if name is not None and name not in gradients and parameter.grad is not None:
+                    gradients[name] = parameter.grad.numpy().copy()
+                    values[name] = parameter.detach().numpy().copy()
+
+    for optimizer in optimizers(agent._model):
+        optimizer.register_step_pre_hook(look)
+    train(agent, 32)
+    agent.close()
+    return gradients, values
 
 
 def knowledge_of(agent: Learner) -> Knowledge:
