@@ -303,6 +303,7 @@ def select_source(
         RLTransferError: If a run crashed.
     """
     count, place = count_workers(workers), _checked_store(store, seeds)
+    _refuse_tuning_seeds(first_seed, seeds)
     agents = {source.name: source.spec.task for source in stored_sources(place)}
     given, values = [str(source) for source in sources], parse_overrides(overrides)
     study = load_candidates(str(target), given, values, seeds=seeds, first_seed=first_seed, agents=agents)
@@ -357,9 +358,7 @@ def rate_predictors(
     count, place = count_workers(workers), _checked_store(store, seeds)
     matrix = load_matrix(place, str(study), arm)
     first = matrix.next_seed if first_seed is None else first_seed
-    if first < 0 or first + seeds > FIRST_TUNING_SEED:
-        what = f"must lie from 0 to {FIRST_TUNING_SEED - seeds}, seeds after that are for tuning"
-        raise ConfigError(f"{what}, not {first}", key="--first-seed")
+    _refuse_tuning_seeds(first, seeds)
     config = matrix.study.config.model_copy(update={"seeds": seeds, "first_seed": first})
     label = matrix.study.name if name is None else checked_name(name, "--name")
     early = plan_early(replace(matrix.study, config=config), place, arm=arm, share=share)
@@ -373,6 +372,12 @@ def rate_predictors(
     )
     write_selection(place, found, ())
     return found
+
+
+def _refuse_tuning_seeds(first: int, seeds: int) -> None:
+    if first < 0 or first + seeds > FIRST_TUNING_SEED:
+        what = f"must lie from 0 to {FIRST_TUNING_SEED - seeds}, seeds after that are for tuning"
+        raise ConfigError(f"{what}, not {first}", key="--first-seed")
 
 
 def _checked_store(store: str | Path, seeds: int) -> Store:

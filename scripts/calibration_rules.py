@@ -127,6 +127,12 @@ def welch_intervals(baseline_SN: Floats, arm_SM: Floats, level: float) -> tuple[
     return difference_S - reach_S, difference_S + reach_S
 
 
+def welch(baseline_SN: Floats, arm_SM: Floats, level: float) -> Signs:
+    """Welch's t-test alone: this project's rule without its permutation test."""
+    low_S, high_S = welch_intervals(baseline_SN, arm_SM, level)
+    return (low_S > 0.0).astype(np.int8) - (high_S < 0.0)
+
+
 def iqm_bootstrap(baseline_SN: Floats, arm_SM: Floats, level: float) -> Signs:
     """The percentile bootstrap interval of the difference of interquartile means excludes 0."""
     return _bootstrap(baseline_SN, arm_SM, level, trimmed=0.25)
@@ -197,6 +203,7 @@ OTHER_RULES: dict[str, Rule] = {
     "bootstrap of the mean": mean_bootstrap,
     "Mann-Whitney": mann_whitney,
     "Student's t": student,
+    "Welch's t": welch,
     "t intervals apart": intervals_apart,
     "0.9 x baseline": ratio_rule,
 }

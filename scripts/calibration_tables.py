@@ -41,6 +41,7 @@ SHAPE_COLUMNS = ("pool", "the arm", *_DESIGN[1:3], "this rule", "of these fragil
 EFFECT_COLUMNS = (
     *("pool", "the arm", "true difference", "runs a side"),
     *("right side", "wrong side", "equivalent", "seeds used", "saved"),
+    *OTHER_RULES,
 )
 
 
@@ -175,11 +176,15 @@ def effect_row(pool: Pool, arm: Population, seeds: int | LooksConfig, splits: in
     looks = planned_looks(seeds, None, ALPHA)
     most = looks[-1].seeds
     picked_SB, picked_SN, picked_SP = drawn_groups(generator, splits, len(value_R), (most, most, most))
-    end = stopped(value_R[picked_SB], arm.take(generator, picked_SN), value_R[picked_SP], looks)
+    groups = value_R[picked_SB], arm.take(generator, picked_SN)
+    end = stopped(*groups, value_R[picked_SP], looks)
     difference, used = arm.mean - float(value_R.mean()), float(end.seeds_S.mean())
     sizes = ", ".join(str(look.seeds) for look in looks)
-    spent = [f"{used:.1f}", f"{most - used:.1f}"] if len(looks) > 1 else ["", ""]
-    return [pool.name, arm.name, f"{difference:+.3f}", sizes, *_outcomes(end.code_S, difference), *spent]
+    cells = [pool.name, arm.name, f"{difference:+.3f}", sizes, *_outcomes(end.code_S, difference)]
+    if len(looks) > 1:
+        return [*cells, f"{used:.1f}", f"{most - used:.1f}", *[""] * len(OTHER_RULES)]
+    others = [_sides(rule(*groups, looks[0].alpha), difference) for rule in OTHER_RULES.values()]
+    return [*cells, "", "", *others]
 
 
 class Stopped(NamedTuple):
@@ -226,9 +231,22 @@ def _judge_open(code_S: Signs, going_S: Flags, baseline_SN: Floats, arm_SN: Floa
 
 def _outcomes(code_S: Signs, difference: float) -> list[str]:
     """Shares of: right side, wrong side, equivalent; where nothing differs both sides are wrong."""
-    side = int(np.sign(round(difference, 9)))
-    right_S = (code_S == side) & (side != 0)
-    wrong_S = ((code_S == 1) | (code_S == -1)) & ~right_S
+    right_S, wrong_S = _right_and_wrong(code_S, difference)
     false = abs(difference) >= MARGIN - 1e-9
     equivalent = f"{Rate.of(code_S == EQUIVALENT)}{', false' if false else ''}"
-    return [str(Rate.of(right_S)) if side else "", str(Rate.of(wrong_S)), equivalent]
+    return ["" if right_S is None else str(Rate.of(right_S)), str(Rate.of(wrong_S)), equivalent]
+
+
+def _sides(code_S: Signs, difference: float) -> str:
+    """In percent how often the right side was called, and how often the wrong one."""
+    right_S, wrong_S = _right_and_wrong(code_S, difference)
+    called = [wrong_S] if right_S is None else [right_S, wrong_S]
+    return " / ".join(f"{100 * np.mean(one_S):.1f}" for one_S in called)
+
+
+def _right_and_wrong(code_S: Signs, difference: float) -> tuple[Flags | None, Flags]:
+    """Which splits were called on the right side (None where nothing differs) and which on the wrong one."""
+    side = int(np.sign(round(difference, 9)))
+    called_S = (code_S == 1) | (code_S == -1)
+    right_S = code_S == side
+    return (right_S, called_S & ~right_S) if side else (None, called_S)

@@ -26,18 +26,26 @@ def show_selection(selection: Selection, store: Path, overrides: Sequence[str]) 
     console.print(_ranking(order, selection))
     for line in _remarks(selection, order):
         _say(console, line)
-    place = Store(store.absolute())
-    file = from_here(pair_file(place, selection.name, order[0].candidate.pair))
-    kept = [part for text in overrides if not text.startswith(_SHARED) for part in ("--set", text)]
-    options = ["--store", str(store)] if store != Path("runs") else []
-    command = ["rl-transfer", "run", file, *options, *kept, "--set", f"first_seed={selection.judge_from}"]
-    _say(console, f"{_HEURISTIC} A verdict: {shlex.join(command)}")
+    if order[0].mean_rank is None:
+        # No source comes first, so there is none to suggest.
+        folder = from_here(pair_file(Store(store.absolute()), selection.name, order[0].candidate.pair).parent)
+        _say(console, f"{_HEURISTIC} Every source's pair file is in {folder}: 'rl-transfer run' judges any of them.")
+    else:
+        _say(console, f"{_HEURISTIC} A verdict: {_run_command(selection, order[0], store, overrides)}")
     _say(
         console,
         f"Judge with --set first_seed={selection.judge_from} (or later): the choice has used seeds "
         f"{selection.seeds[0]} to {selection.seeds[-1]}, on which its verdict would be biased.",
     )
     return 0
+
+
+def _run_command(selection: Selection, first: Ranked, store: Path, overrides: Sequence[str]) -> str:
+    file = from_here(pair_file(Store(store.absolute()), selection.name, first.candidate.pair))
+    kept = [part for text in overrides if not text.startswith(_SHARED) for part in ("--set", text)]
+    options = ["--store", str(store)] if store != Path("runs") else []
+    command = ["rl-transfer", "run", file, *options, *kept, "--set", f"first_seed={selection.judge_from}"]
+    return shlex.join(command)
 
 
 def _ranking(order: Sequence[Ranked], selection: Selection) -> Table:

@@ -197,7 +197,7 @@ def check_budget(study: LoadedStudy, pair: LoadedPair, segment_floor: int) -> li
             refuse_random_evaluation(one.learner, config.evaluation)
         except ConfigError as error:
             raise pair.draft.under(error, "evaluation") from error
-    return [*notes, *_grid_notes(study, pair)]
+    return [*notes, *grid_notes(study, pair)]
 
 
 def _segment_notes(study: LoadedStudy, pair: LoadedPair, floor: int) -> list[str]:
@@ -213,7 +213,7 @@ def _segment_notes(study: LoadedStudy, pair: LoadedPair, floor: int) -> list[str
     return []
 
 
-def _grid_notes(study: LoadedStudy, pair: LoadedPair) -> list[str]:
+def grid_notes(study: LoadedStudy, pair: LoadedPair) -> list[str]:
     """Points between updates are allowed; says how many would not be. No verdict reads a source's."""
     notes = []
     intervals = pair.config.evaluation.points - 1

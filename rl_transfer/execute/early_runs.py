@@ -6,6 +6,7 @@ from math import ceil, lcm
 
 from rl_transfer.analysis.manifest import BASELINE
 from rl_transfer.errors import ConfigError
+from rl_transfer.execute.check import grid_notes
 from rl_transfer.execute.plan import Plan, PlannedRun, plan_runs
 from rl_transfer.learner import refuse_idle_learning
 from rl_transfer.methods import build_methods
@@ -60,7 +61,9 @@ def plan_early(study: LoadedStudy, store: Store, *, arm: str, share: float) -> E
     _refuse_too_few(study, plans, errors)
     runs = tuple(run for plan in plans for run in _cut(plan, share, arm))
     pairs = tuple(_cut_pair(plan.study.pairs[0], share, arm) for plan in plans)
-    notes = tuple(dict.fromkeys(note for plan in plans for note in plan.notes if "points over" not in note))
+    # Early runs have a grid of their own.
+    grids = {note for plan in plans for note in grid_notes(plan.study, plan.study.pairs[0])}
+    notes = tuple(dict.fromkeys(note for plan in plans for note in plan.notes if note not in grids))
     excluded = {_label(study, name): _reason(study, name, error) for name, error in errors.items()}
     return Early(Plan(replace(study, pairs=pairs), runs, notes), excluded, arm, share)
 

@@ -70,7 +70,7 @@ def select(
         notes=tuple(notes),
         judge_from=after,
         study=None if matrix is None else matrix.study.name,
-        shares_seeds=matrix is not None and first < matrix.next_seed,
+        shares_seeds=matrix is not None and first < matrix.next_seed and after > matrix.study.config.first_seed,
     )
 
 

@@ -31,7 +31,7 @@ class Guard(Method):
     frozen, and all other methods of the arm are dropped. That happens once at most.
 
     A check in which the run or all but one of the references ended no episode counts for nothing: those before it and
-    after it stand in a row.
+    after it stand in a row. A reference that diverged is one of those for the steps that it was trained for.
 
     Attributes:
         reference_runs: From-scratch runs beside each run, 2 to 100; each is trained for the share of the budget that is

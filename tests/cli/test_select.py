@@ -6,7 +6,7 @@ import pytest
 import yaml
 from tiny_study import PAIR
 
-from rl_transfer.analysis import Candidate, Costs, Prediction, Selection
+from rl_transfer.analysis import PREDICTORS, Candidate, Costs, Prediction, Selection
 from rl_transfer.cli import main
 from rl_transfer.cli.show_selection import show_records, show_selection
 
@@ -82,6 +82,18 @@ def test_the_ranking_says_what_it_is_and_is_not(tmp_path, monkeypatch, capsys):
     command = r"rl-transfer run \S*/selections/x/better_to_t\.yaml --store \S+ --set 'arms\.\S+ --set first_seed=2 "
     assert re.search(command, out)
     assert out.endswith("the choice has used seeds 0 to 1, on which its verdict would be biased.")
+
+
+def test_without_a_ranking_no_source_is_suggested(tmp_path, capsys):
+    found = selection(*(candidate(name, 0.1) for name in ("one", "other")))
+    unknown = tuple(Prediction(seed=0, predictor=name, value=None, why_not="x") for name in PREDICTORS)
+    bare = tuple(one.model_copy(update={"predictions": unknown}) for one in found.candidates)
+    assert show_selection(found.model_copy(update={"candidates": bare}), tmp_path, []) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.startswith("no predictor is defined for every source: there is no ranking")
+    assert "A verdict: rl-transfer run" not in out
+    assert re.search(r"Every source's pair file is in \S*/selections/x: 'rl-transfer run' judges any of them", out)
+    assert out.endswith("on which its verdict would be biased.")
 
 
 @pytest.mark.parametrize(("changes", "said"), [({}, "share no run with"), ({"shares_seeds": True}, "are not")])

@@ -11,6 +11,7 @@ from rl_transfer.analysis import PREDICTORS, ranked, records
 from rl_transfer.api import plan
 from rl_transfer.errors import ConfigError, StoreError
 from rl_transfer.execute import plan_early
+from rl_transfer.execute.plan import plan_runs
 from rl_transfer.execute.selection_files import identity_of
 from rl_transfer.store import Store
 from rl_transfer.study import load_candidates, parse_overrides
@@ -103,6 +104,12 @@ class TestPlan:
         assert before["runs"] == identity("score.reference=7.0")["runs"]
         monkeypatch.setattr("rl_transfer.execute.selection_files.predictor_digest", lambda: "other")
         assert before != identity()
+
+    def test_of_the_whole_runs_points_nothing_is_said(self, tmp_path):
+        write_pairs(tmp_path, evaluation={"points": 8, "episodes": 10})
+        study, found = early(tmp_path, "same", "reversed")
+        assert any("points over 1280 target steps" in note for note in plan_runs(study, Store(tmp_path / "runs")).notes)
+        assert not any("points over" in note for note in found.plan.notes)
 
     def test_a_source_that_does_not_fit_is_left_out_with_the_reason(self, tmp_path):
         _, found = early(tmp_path, "same", "pendulum", "reversed")
@@ -266,6 +273,15 @@ def test_the_truth_is_the_studys_and_the_seeds_are_others(rated):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("first_seed", "shares"), [(1, False), (2, True)])
+def test_seeds_are_shared_only_where_the_studys_are_among_them(rated, first_seed, shares):
+    folder, _, _ = rated  # its study has seeds 3 and 4
+    options = {"seeds": 2, "share": 0.1, "store": folder / "runs", "workers": 2}
+    found = rate_predictors("hills", first_seed=first_seed, name=f"from{first_seed}", **options)
+    assert found.shares_seeds == shares
+
+
+@pytest.mark.slow
 def test_records_are_about_all_cells(rated):
     _, _, found = rated
     table = {record.predictor: record for record in records(found)}
@@ -288,6 +304,7 @@ def test_records_are_about_all_cells(rated):
         ({"arm": "fine_tun"}, r"^--arm: the study hills has no arm 'fine_tun'; did you mean 'fine_tune'"),
         ({"study": "hill"}, r"^--matrix: .*has no study 'hill'; did you mean 'hills'"),
         ({"first_seed": 10**6}, r"^--first-seed: must lie from 0 to"),
+        ({"first_seed": -3}, r"^--first-seed: must lie from 0 to \d+, .*, not -3"),
         ({"seeds": 1}, r"^--seeds: must be at least 2, not 1"),
     ],
 )

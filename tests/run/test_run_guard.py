@@ -172,6 +172,19 @@ def test_killed_before_and_after_it_the_bytes_are_the_same(config, tmp_path, unb
     assert outputs(carry_out(spec, tmp_path / "stopped", references=unbeatable)) == alone
 
 
+@pytest.mark.parametrize("config", [ppo(), dqn()], ids=["ppo", "dqn"])
+def test_a_review_may_fall_on_the_end_of_a_segment(config, tmp_path, unbeatable):
+    late = Named(name="guard", settings=GUARD | {"patience": 2})
+    spec = run_spec(config, methods=(late,))
+    assert spec.segment_steps == 64
+    folder = carry_out(spec, tmp_path / "alone", references=unbeatable)
+    assert status(folder)["fell_back_at_step"] == 64
+    assert max(curve(folder)) == 128
+    stopped = carry_out(spec, tmp_path / "stopped", references=unbeatable, stop_after_segment=1)
+    assert not (stopped / "status.json").exists()
+    assert outputs(carry_out(spec, tmp_path / "stopped", references=unbeatable)) == outputs(folder)
+
+
 @pytest.mark.parametrize("algorithm", ["ppo", "dqn", "sac"])
 def test_a_successor_has_the_costs_of_the_one_before_and_schedules_of_its_own(algorithm):
     config = tiny(algorithm, learning_rate="lin_0.02")
