@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 STORE ?= runs
 
+# Compiled modules make collecting tests and starting runs faster.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo install test check soak lock clean
 
 help: ## list the targets

@@ -19,6 +19,7 @@ from calibration_rules import (
     student,
     this_rule,
     verdicts,
+    welch,
     welch_intervals,
     wilson_interval,
 )
@@ -95,6 +96,7 @@ def test_with_unequal_spread_and_unequal_numbers_others_fail_where_the_rule_does
     assert Rate.of(this_rule(*drawn, ALPHA) != 0).high < ALLOWED + 0.02
 
 
+@pytest.mark.slow
 def test_rare_failures_are_a_known_limit_and_most_are_called_fragile():
     baseline, arm = pool("cartpole"), shape("20% of runs fail", of="cartpole")
     drawn = drawn_scores(np.random.default_rng(4), 600, baseline.mean_R, 12, arm, 6)
@@ -106,6 +108,7 @@ def test_rare_failures_are_a_known_limit_and_most_are_called_fragile():
 @pytest.mark.parametrize(
     ("arm", "sizes"), [("skewed", (5, 5)), ("20% of runs fail", (6, 12)), ("runs of cartpole", (5, 10))]
 )
+@pytest.mark.slow
 def test_the_screens_are_exact(arm, sizes):
     baseline, population = pool("acrobot"), shape(arm)
     baseline_SN, arm_SM = drawn_scores(np.random.default_rng(5), 40, baseline.mean_R, sizes[1], population, sizes[0])
@@ -124,6 +127,7 @@ def test_the_screens_are_exact(arm, sizes):
     assert this_rule(np.round(baseline_SN, 2), arm_SM, ALPHA).tolist() == np.where(called_S, code_S, 0).tolist()
 
 
+@pytest.mark.slow
 def test_equivalence_is_screened_exactly():
     generator = np.random.default_rng(6)
     baseline_SN, arm_SM = generator.normal(0.5, 0.08, (40, 8)), generator.normal(0.5, 0.08, (40, 8))
@@ -143,6 +147,7 @@ def test_the_vectorised_welch_interval_is_that_of_the_package():
         assert (low_S[split], high_S[split]) == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_a_family_alarms_where_any_of_its_arms_is_judged_to_differ():
     design = Design.of(6, baseline_factor=2, arms=3)
     study = Study.drawn(np.random.default_rng(9), 20, pool("acrobot").mean_R, design)
@@ -253,6 +258,7 @@ def test_known_effects_are_what_they_say():
 
 OTHERS = {
     student: lambda a, b: scipy.stats.ttest_ind(b, a).pvalue <= 0.05,
+    welch: lambda a, b: scipy.stats.ttest_ind(b, a, equal_var=False).pvalue <= 0.05,
     mann_whitney: lambda a, b: scipy.stats.mannwhitneyu(b, a).pvalue <= 0.05,
     ratio_rule: lambda a, b: not 0.9 <= b.mean() / a.mean() <= 1 / 0.9,
     intervals_apart: lambda a, b: _t_interval(b)[0] > _t_interval(a)[1] or _t_interval(a)[0] > _t_interval(b)[1],
@@ -262,6 +268,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("rule", OTHERS)
+@pytest.mark.slow
 def test_other_rules_agree_with_their_sources(rule):
     generator = np.random.default_rng(14)
     baseline_SN, arm_SM = generator.normal(1.0, 0.2, (30, 9)), generator.normal(1.2, 0.3, (30, 6))
@@ -311,6 +318,7 @@ def test_a_design_that_can_not_reach_its_level_is_said_so():
     assert same_pool_row(pool("cartpole"), design, 10, (0,))[:7] == ["cartpole", "3", "3", "1", *["out of reach"] * 3]
 
 
+@pytest.mark.slow
 def test_the_program_fills_the_marks_of_a_document(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(calibrate, "_PLANS", (5,))
     monkeypatch.setattr(calibrate, "_SHAPE_SIZES", ((5, 5),))
@@ -327,6 +335,24 @@ def test_the_program_fills_the_marks_of_a_document(tmp_path, capsys, monkeypatch
     widths = {len(columns): name for name, columns in calibrate._COLUMNS.items()}
     assert {len(row) for row in rows} == set(widths)
     capsys.readouterr()
+
+
+def test_other_rules_stand_beside_a_known_effect_at_one_look():
+    cartpole = pool("cartpole")
+    effects = {arm.name: arm for arm in known_effects(cartpole)}
+    names = dict(
+        zip(
+            calibrate._COLUMNS["effects"],
+            effect_row(cartpole, effects["+0.30 in every run"], 6, 200, (3,)),
+            strict=True,
+        )
+    )
+    for rule in ("Student's t", "Welch's t", "0.9 x baseline"):
+        right, wrong = map(float, names[rule].split(" / "))
+        assert right > 80 and wrong == 0.0
+    same = effect_row(cartpole, effects["nothing differs"], 6, 200, (3,))
+    assert 30 < float(same[-1]) < 60, "where nothing differs every call is wrong"
+    assert effect_row(cartpole, effects["nothing differs"], LooksConfig(), 5, (3,))[-1] == ""
 
 
 def test_rows_are_the_same_every_time():

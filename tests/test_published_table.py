@@ -168,6 +168,7 @@ def test_greedy_transitions_are_the_agents_own_in_random_order(trained):
     assert follows.sum() < 20
 
 
+@pytest.mark.slow
 def test_the_script_trains_what_is_missing_and_prints_the_table(tmp_path, monkeypatch, capsys):
     main = published_table.main
     monkeypatch.setitem(PROTOCOLS, "described", shortened(episodes=2))

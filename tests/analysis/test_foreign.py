@@ -428,6 +428,7 @@ class TestBySource:
         assert many.p >= 1 / 36
         assert (many.n, many.n_baseline) == (2, 7)
 
+    @pytest.mark.slow
     def test_it_holds_its_level_where_counting_runs_does_not(self, tmp_path):
         """No difference but what sources make: by source one is seen rarely, by run often."""
         rng = np.random.default_rng(3)

@@ -66,6 +66,7 @@ def test_the_stored_agent_is_what_acts(store, tmp_path, capsys, arm, config):
     assert actions(file, OBSERVATIONS).tolist() == chosen.tolist()
 
 
+@pytest.mark.slow
 def test_names_as_the_list_prints_them_and_files_beside_the_agent(store, monkeypatch, capsys):
     import onnx
     import torch

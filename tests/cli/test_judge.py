@@ -103,6 +103,7 @@ def test_a_study_judged_from_its_curves_has_the_same_verdicts(tiny, tmp_path):
     assert after == before
 
 
+@pytest.mark.slow
 def test_files_of_evalcallback_are_read(logs, here, capsys):
     assert main(["judge", str(logs / "npz"), "--baseline", "ppo", "--random", "20", "--reference", "500",
                  "--alpha", "0.5"]) == 0  # fmt: skip

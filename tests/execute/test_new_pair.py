@@ -103,6 +103,7 @@ def test_it_is_planned_as_it_is_and_its_numbers_are_the_measured_ones(tmp_path):
     assert all(len(line) <= 120 for line in text.splitlines() if str(file) not in line)
 
 
+@pytest.mark.slow
 def test_numbers_follow_the_environment(tmp_path):
     _, config, _ = written(tmp_path, target="lines/Line-v0", target_kwargs=["scale=-3.0"], reference=-1.5)
     assert (config.score.worst, config.score.reference) == (-30.0, -1.5)
@@ -187,6 +188,7 @@ PROPOSED_ACTIONS = [
         for place, case in enumerate(PROPOSED_ACTIONS)
     ],
 )
+@pytest.mark.slow
 def test_what_is_proposed_for_actions_can_be_run(tmp_path, source, target, algorithm, proposed):
     text, _, file = acts(tmp_path, [f"action={source}"], [f"action={target}"], algorithm=algorithm)
     assert f"  action: {proposed}" in text
@@ -211,6 +213,7 @@ def test_what_can_not_be_run_is_not_left_behind(tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.slow
 def test_a_good_agent_that_nobody_knows_is_not_made_up(tmp_path):
     text, _, _ = written(tmp_path)
     said = " ".join(text.replace("#", "").split())

@@ -448,6 +448,7 @@ class TestHostileFiles:
 
 @needs_zoo
 class TestOtherPeoplesAgents:
+    @pytest.mark.slow
     def test_a_cartpole_agent_scores_500_from_the_start(self):
         ours = PPO("MlpPolicy", "CartPole-v1", device="cpu", seed=0)
         fates = rl_transfer.warm_start(ours, ZOO / "ppo-CartPole-v1.zip")

@@ -141,6 +141,7 @@ def test_nothing_has_run_yet(build):
     assert "No run has finished yet." in text
 
 
+@pytest.mark.slow
 def test_a_source_below_its_threshold_is_named(build):
     store, results = build(events=False)
     below = sum(s.return_T[-1] < 400 for pair in results.data.pairs for s in pair.sources)

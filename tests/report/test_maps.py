@@ -97,6 +97,7 @@ def test_the_report_shows_them_and_leaves_them_as_files(variants):
     assert (page.parent / "ladder_pole.svg").read_bytes() == again
 
 
+@pytest.mark.slow
 def test_a_study_without_variants_shows_neither(build):
     store, results = build()
     html = write_html(store, results).read_text()

@@ -3,6 +3,8 @@
 import json
 from html import unescape
 
+import pytest
+
 from rl_transfer.analysis import write_results
 from rl_transfer.report import write_html
 from rl_transfer.report.sheets import costs_sheet
@@ -93,6 +95,7 @@ def test_runs_of_one_source_agent_are_conditional(build):
     assert row(html, "final agents")[1] == "5 of 5, conditional"
 
 
+@pytest.mark.slow
 def test_what_was_forgotten_is_shown_only_where_it_was_measured(build):
     assert "final agents" not in page(build)
     html = page(build, retained=77.25)

@@ -55,6 +55,7 @@ def test_the_matrix_has_the_verdicts_of_single_pairs(build):
     assert re.findall(r'class="verdict (\w+)">(\w+)<', matrix) == [(word, word) for row in found for word in row[1:]]
 
 
+@pytest.mark.slow
 def test_pairs_that_disagree_are_named(build):
     results, html = section(build)
     total = results.across[0]
@@ -75,6 +76,7 @@ def test_it_says_what_the_error_rate_covers(build):
     assert "each row is tested at 0.05 / 2 arms = 0.025, so" in html
 
 
+@pytest.mark.slow
 def test_missing_runs_leave_numbers_and_figure_out(build):
     results, html = section(build, pairs=THREE, left_out=("two/fine_tune/seed3", "two/fine_tune.placebo/seed1"))
     assert "1 of 5 runs of fine_tune are missing on two" in html

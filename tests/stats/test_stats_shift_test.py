@@ -89,6 +89,7 @@ def test_two_separated_groups_of_five_reach_2_in_252():
     assert p_value([0.2] * 5, [0.3] * 5, shift=0.1) == 1.0
 
 
+@pytest.mark.slow
 def test_rounding_breaks_no_tie():
     generator = np.random.default_rng(2)
     for _ in range(20):

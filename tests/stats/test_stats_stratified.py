@@ -90,6 +90,7 @@ def test_one_pair_is_the_shift_test_with_ties_too(baseline, arm, shift, level):
 @given(PAIRS, SCORE)
 @settings(max_examples=40, deadline=None)
 @example([([0.0, 1.0], [0.5, 0.7]), ([0.0, 0.0], [1.0, 1.0])], 0.0)
+@pytest.mark.slow
 def test_p_value_counts_every_joint_arrangement(pairs, shift):
     listed, welch = listed_p(pairs, shift), welch_p(pairs, shift)
     if mean_and_variance(pairs)[1] < 1e-25 and abs(mean_and_variance(pairs)[0] - shift) > 1e-12:
