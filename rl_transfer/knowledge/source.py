@@ -10,6 +10,7 @@ from rl_transfer.knowledge.networks import Networks, Role, read_networks, write_
 from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, write_optimizer
 from rl_transfer.knowledge.statistics import Statistics
 from rl_transfer.knowledge.teacher import Teacher
+from rl_transfer.study import FIRST_SOURCE
 
 KnowledgeKind = Literal["networks", "experience", "fisher", "teacher"]
 _NETWORKS = "networks.safetensors"
@@ -35,6 +36,8 @@ class Knowledge:
         misfits: Roles that can't be carried into this target, and why.
         reading: What the numbers of each role, and of ``optimizer``, mean besides their names: activation, scaling of
             pixels, kind. What is unknown is not there.
+        name: What the pair calls the source.
+        others: What further sources left behind, by name, in the pair's order; they have no others of their own.
     """
 
     algorithm: str = ""
@@ -48,10 +51,18 @@ class Knowledge:
     unmapped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     misfits: Mapping[Role, str] = field(default_factory=dict)
     reading: Mapping[str, str] = field(default_factory=dict)
+    name: str = FIRST_SOURCE
+    others: Mapping[str, "Knowledge"] = field(default_factory=dict)
+
+    @property
+    def each(self) -> tuple["Knowledge", ...]:
+        """That of every source by itself, this one's first."""
+        return (replace(self, others={}), *self.others.values())
 
     def of_kinds(self, kinds: frozenset[KnowledgeKind]) -> "Knowledge":
         """The same with these kinds alone; statistics and optimizer belong to the networks."""
-        found = self if "experience" in kinds else replace(self, experience=None)
+        found = replace(self, others={name: other.of_kinds(kinds) for name, other in self.others.items()})
+        found = found if "experience" in kinds else replace(found, experience=None)
         found = found if "fisher" in kinds else replace(found, fisher=None)
         found = found if "teacher" in kinds else replace(found, teacher=None)
         return found if "networks" in kinds else replace(found, networks=None, statistics=None, optimizer=None)

@@ -127,6 +127,11 @@ class Learner(Recipient):
             ConfigError: If the algorithm has no replay buffer, or the transitions have other shapes.
         """
 
+    @property
+    @abstractmethod
+    def experience_room(self) -> int:
+        """How many transitions its replay buffer can hold; 0 for an algorithm without one."""
+
     @abstractmethod
     def mix_experience(
         self, transitions: Transitions, share: Callable[[int], float], generator: np.random.Generator
@@ -273,6 +278,20 @@ class Learner(Recipient):
     @abstractmethod
     def save_agent(self, folder: Path) -> None:
         """Write the agent in its library's own format, for that library's users."""
+
+    @abstractmethod
+    def notes(self, about: str) -> dict[str, float]:
+        """Numbers that a method keeps from segment to segment: the same dictionary at every call, empty at first.
+
+        Part of the learner's state: what is in it at a checkpoint is there again when training goes on.
+
+        Args:
+            about: Whose they are.
+        """
+
+    @abstractmethod
+    def count(self, name: str, number: int = 1) -> None:
+        """Add to one of :attr:`counts`."""
 
     @abstractmethod
     def record(self, tag: str, value: float, step: int) -> None:

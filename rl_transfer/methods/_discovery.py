@@ -81,6 +81,27 @@ def _refuse_clashes(configured: Sequence[Named], methods: Sequence[Method]) -> N
                 raise ConfigError(f"{what}: remove one of them", key=key)
 
 
+def refuse_several_sources(configured: Sequence[Named], sources: Sequence[str]) -> None:
+    """Refuse methods that take one source where there are several; those that use nothing of any may stay.
+
+    Args:
+        configured: The arm's methods.
+        sources: Names of the sources that the arm uses.
+
+    Raises:
+        ConfigError: Names the method.
+    """
+    if len(sources) < 2:
+        return
+    for index, named in enumerate(configured):
+        method = method_class(named.name)
+        if method.needs and method.several is None:
+            what = f"{named.name} takes one source, and there are {len(sources)} ({', '.join(sources)})"
+            raise ConfigError(
+                f"{what}: name one in the arm, as in sources: [{sources[0]}]", key=f"{index}.{named.name}"
+            )
+
+
 def resolve_methods(configured: Sequence[Named], algorithm: str) -> tuple[Named, ...]:
     """The methods of an arm with all their settings, defaults included: what stands for them in a run's identity.
 

@@ -55,6 +55,9 @@ class Method:
     claims: ClassVar[frozenset[Claim]] = frozenset()
     """What it decides in training and no other method of the arm may: who acts, what is rewarded."""
 
+    several: ClassVar[str | None] = None
+    """What it does with several sources, as half a sentence; None takes one, and is refused where an arm has more."""
+
     @property
     def named_roles(self) -> Collection[Role]:
         """Roles that its settings freeze or scale; a plan in which one of them has no tensors is refused."""
@@ -95,7 +98,7 @@ class Method:
 
         Args:
             learner: The learner.
-            knowledge: Of what ``transfer`` got the kinds that a method of the arm keeps.
+            knowledge: Of what ``transfer`` got the kinds that a method of the arm keeps, further sources included.
             generator: Where the method's random numbers come from; its own in each segment.
         """
 

@@ -1,6 +1,7 @@
 """Replay: the source's transitions in the target's buffer, or as a share of every minibatch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -30,8 +31,11 @@ class Replay(Method):
     Rewards and dynamics are the source's, so where the tasks differ the learner is told something wrong. Rewards are
     not relabelled.
 
+    Of several sources each gives an equal part: of the transitions, which are no more than the buffer holds then, and
+    of the share. In the buffer those of the sources named first are overwritten first.
+
     Attributes:
-        transitions: How many, at most; 0 is learning from scratch.
+        transitions: How many, at most, of all sources together; 0 is learning from scratch.
         share: Share of every minibatch that comes from them; 0 is learning from scratch. None puts them into the
             buffer.
         share_end: What the share has become after ``decay_steps``, and stays; it changes evenly until then. None keeps
@@ -49,6 +53,7 @@ class Replay(Method):
 
     needs: ClassVar[frozenset[KnowledgeKind]] = frozenset({"experience"})
     algorithms: ClassVar[tuple[str, ...]] = OFF_POLICY
+    several: ClassVar[str | None] = "an equal part of the transitions, or of the share, from each"
 
     @property
     def keeps(self) -> frozenset[KnowledgeKind]:  # type: ignore[override]
@@ -74,22 +79,26 @@ class Replay(Method):
         """Put the transitions into the buffer, if they are to go there.
 
         Returns:
-            One row: how many there were, and how many are used.
+            One row for each source: how many there were, and how many are used.
 
         Raises:
             ConfigError: If observations or actions have other shapes than the target's.
         """
-        assert knowledge.experience is not None
-        chosen = self._chosen(knowledge.experience)
-        beside = len(chosen) if self._mixes else 0
-        used = learner.add_experience(chosen) if self.share is None else beside
-        return (self._fate(found=len(knowledge.experience), chosen=len(chosen), used=used),)
+        fates = []
+        for one, part, chosen in self._chosen_of_each(learner, knowledge):
+            assert one.experience is not None
+            beside = len(chosen) if self._mixes else 0
+            used = learner.add_experience(chosen) if self.share is None else beside
+            fate = self._fate(found=len(one.experience), asked=part, chosen=len(chosen), used=used)
+            fates.append(replace(fate, tensor=f"transitions ({one.name})") if knowledge.others else fate)
+        return fates
 
     def attach(self, learner: Learner, knowledge: Knowledge, generator: np.random.Generator) -> None:
         """Mix them into the minibatches, if they are to lie beside the buffer."""
         if self._mixes:
-            assert knowledge.experience is not None
-            learner.mix_experience(self._chosen(knowledge.experience), self.share_at, generator)
+            sources = 1 + len(knowledge.others)
+            for _, _, chosen in self._chosen_of_each(learner, knowledge):
+                learner.mix_experience(chosen, lambda step: self.share_at(step) / sources, generator)
 
     def share_at(self, step: int) -> float:
         """The share after so many charged steps."""
@@ -98,11 +107,19 @@ class Replay(Method):
             return self.share
         return self.share + (self.share_end - self.share) * min(step / self.decay_steps, 1.0)
 
-    def _chosen(self, experience: Transitions) -> Transitions:
-        return experience.best_episodes(self.best_episodes).newest(self.transitions)
+    def _chosen_of_each(self, learner: Learner, knowledge: Knowledge) -> Iterator[tuple[Knowledge, int, Transitions]]:
+        """By source how many transitions are asked of it, and those that it gives."""
+        sources = knowledge.each
+        total = self.transitions
+        if self.share is None and len(sources) > 1:
+            total = min(total, learner.experience_room)  # or the last source's would be all that is left
+        for place, one in enumerate(sources):
+            assert one.experience is not None
+            part = total // len(sources) + (place < total % len(sources))
+            yield one, part, one.experience.best_episodes(self.best_episodes).newest(part)
 
-    def _fate(self, *, found: int, chosen: int, used: int) -> TensorFate:
-        why = f"{self.transitions} newest asked for, {found} found"
+    def _fate(self, *, found: int, asked: int, chosen: int, used: int) -> TensorFate:
+        why = f"{asked} newest asked for, {found} found"
         if self.best_episodes < 1:
             why += f", {chosen} of them in the best {self.best_episodes:.0%} of the episodes"
         if self.share is not None:

@@ -4,29 +4,27 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium
-import numpy as np
 
 from rl_transfer import seeds
 from rl_transfer.errors import DivergedError, EnvironmentFailedError, RLTransferError
-from rl_transfer.knowledge import Knowledge, Networks, Teacher, write_knowledge
+from rl_transfer.knowledge import Knowledge, write_knowledge
 from rl_transfer.learner import EnvFactory, Learner, build_learner
-from rl_transfer.methods import build_methods
+from rl_transfer.methods import build_methods, refuse_several_sources
 from rl_transfer.run import checkpoint as checkpoints
 from rl_transfer.run.checkpoint import Checkpoint
 from rl_transfer.run.curve import Curve, play
-from rl_transfer.run.fisher import estimate_fisher
 from rl_transfer.run.reviews import Reviews, StartAnew, write_episodes
-from rl_transfer.run.teacher import source_teacher
-from rl_transfer.run.transfer import for_target, kinds_needed, print_fates, read_source, transfer, write_fates
+from rl_transfer.run.sources import Sources
+from rl_transfer.run.transfer import print_fates, transfer, write_fates
 from rl_transfer.store import read_json, read_spec, write_csv, write_json
 from rl_transfer.study import RunSpec
-from rl_transfer.tasks import Charged, Meter, Sham, SpaceMapping, TaskEnvironments, inspect_task, make, map_spaces
+from rl_transfer.tasks import Charged, Meter, Sham, TaskEnvironments, make
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,10 @@ class Run:
         source: Folder of the finished source run, for a run that uses knowledge.
         on_progress: Called at every rollout and evaluation.
         references: Folders of the finished reference runs, in the specification's order.
+        other_sources: Folders of further finished source runs, in the specification's order.
+
+    Raises:
+        ConfigError: If there is a method that does not exist, does not fit, or takes one source only and gets several.
     """
 
     def __init__(
@@ -55,12 +57,13 @@ class Run:
         source: Path | None,
         on_progress: Callable[[Progress], None],
         references: Sequence[Path] = (),
+        other_sources: Sequence[Path] = (),
     ) -> None:
         self.spec, self.folder, self.source = spec, folder, source
         self.methods = build_methods(spec.methods, spec.learner.algorithm)
+        refuse_several_sources(spec.methods, spec.source_names)
         self._knowledge: Knowledge | None = None
-        self._fisher_costs: dict[str, int] = {}
-        self._teacher: Teacher | None = None
+        self._sources = Sources(spec, [] if source is None else [source, *other_sources], self.methods)
         self._references = references
         self._reviews = Reviews(self.methods, spec.budget_steps, references)
         self._reviews_held = 0
@@ -125,7 +128,7 @@ class Run:
             self._knowledge = self._to_keep(knowledge)
             write_fates(self.folder / "transfer.csv", fates)
             print_fates(fates)
-        first = Checkpoint(segment=0, teacher_calls=self._teacher_calls)
+        first = Checkpoint(segment=0, teacher_calls=self._sources.teacher_calls)
         checkpoints.save(self._checkpoints, first, learner)
         learner.close()
         return first
@@ -142,38 +145,7 @@ class Run:
         return knowledge.of_kinds(kept) if kept else Knowledge()
 
     def _read_knowledge(self, learner: Learner) -> Knowledge:
-        if self.source is None or self.spec.source is None:
-            return Knowledge()
-        mapping, kinds = self._mapping(), kinds_needed(self.methods)
-        knowledge = read_source(self.source, kinds, mapping.source_observation)
-        knowledge = replace(knowledge, fisher=self._estimate_fisher(learner, self.source))
-        knowledge = for_target(knowledge, learner, mapping, self._scrambler())
-        if "teacher" in kinds and self._teacher is None:
-            self._teacher = source_teacher(self.source, mapping, learner.networks(), self._scrambler())
-        return replace(knowledge, teacher=self._teacher)
-
-    def _scrambler(self) -> np.random.Generator | None:
-        """Always the same: networks and a teacher's are scrambled alike."""
-        scrambled = self.spec.source is not None and self.spec.source.scrambled
-        return seeds.generator(self.spec.role, self.spec.seed, "scramble") if scrambled else None
-
-    @property
-    def _teacher_calls(self) -> int:
-        return 0 if self._teacher is None else self._teacher.calls
-
-    def _estimate_fisher(self, learner: Learner, source: Path) -> Networks | None:
-        """The Fisher information of the source's networks, where a method wants it."""
-        wanted = [estimate for method in self.methods if (estimate := method.fisher_estimate) is not None]
-        if not wanted:
-            return None
-        with learner.isolated(0):
-            found = estimate_fisher(source, wanted[0], seeds.generator(self.spec.role, self.spec.seed, "fisher"))
-        self._fisher_costs = found.costs
-        return found.fisher
-
-    def _mapping(self) -> SpaceMapping:
-        assert self.source is not None
-        return map_spaces(self.spec.mapping, inspect_task(read_spec(self.source).task), inspect_task(self.spec.task))
+        return self._sources.knowledge(learner)
 
     def _restore(self, state: Checkpoint) -> Learner:
         """Make the learner anew from a checkpoint: after a kill and in an undisturbed run alike."""
@@ -186,8 +158,7 @@ class Run:
         learner.load_state(self._checkpoints, state.segment)
         self._meter.episodes = list(state.episodes)
         self._reviews_held, self._fell_back_at = state.reviews, state.fell_back_at
-        if self._teacher is not None:
-            self._teacher.calls = state.teacher_calls
+        self._sources.teacher_calls = state.teacher_calls
         if self._fell_back_at is None:
             for place, method in enumerate(self.methods):
                 branch = seeds.generator(self.spec.role, self.spec.seed, "method", state.segment, place)
@@ -238,7 +209,7 @@ class Run:
             wall_seconds=state.wall_seconds + self._lap(),
             episodes=tuple(self._meter.episodes),
             reviews=self._reviews_held,
-            teacher_calls=self._teacher_calls,
+            teacher_calls=self._sources.teacher_calls,
             fell_back_at=self._fell_back_at,
         )
         checkpoints.save(self._checkpoints, after, learner)
@@ -313,26 +284,18 @@ class Run:
             self.folder / "costs.json",
             {
                 "target_steps": self._meter.steps,
-                **self._source_cost(),
+                **self._sources.steps(),
                 **self._reference_cost(),
-                **self._fisher_costs,
+                **self._sources.costs,
                 "carried_transitions": learner.carried_transitions,
                 "source_samples": learner.source_samples,
                 "gradient_steps": learner.gradient_steps,
                 **learner.counts,
-                **({} if self._teacher is None else {"teacher_calls": self._teacher_calls}),
+                **({"teacher_calls": self._sources.teacher_calls} if self._sources.have_teachers else {}),
                 "evaluation_steps": curve.evaluation_steps + retention_steps,
                 "wall_seconds": round(state.wall_seconds + self._lap(), 3),
             },
         )
-
-    def _source_cost(self) -> dict[str, int]:
-        """The steps that its source was trained for; nothing where an imported file does not say."""
-        if self.source is None:
-            return {"source_steps": 0}
-        imported = read_spec(self.source).imported
-        steps = read_json(self.source / "costs.json")["target_steps"] if imported is None else imported.steps
-        return {} if steps is None else {"source_steps": steps}
 
     def _reference_cost(self) -> dict[str, int]:
         """The steps of the runs that a method compared this one with, where one did."""

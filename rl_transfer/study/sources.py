@@ -15,10 +15,16 @@ FIRST_SOURCE = "first"
 """What the pair's own source is called beside others."""
 
 
+_TAKEN = {
+    FIRST_SOURCE: "the pair's own source",
+    "own": "the learner's own policy",
+    **dict.fromkeys(("placebo", "sham", "reference"), "runs beside an arm's"),
+}
+
+
 def _source_name(name: str) -> str:
-    if name in (FIRST_SOURCE, "sham"):
-        what = {FIRST_SOURCE: "the pair's own source", "sham": "sources with shuffled rewards"}[name]
-        raise PydanticCustomError("reserved", "this name stands for {what}: choose another", {"what": what})
+    if name in _TAKEN:
+        raise PydanticCustomError("reserved", "this name stands for {what}: choose another", {"what": _TAKEN[name]})
     return safe_name(name)
 
 

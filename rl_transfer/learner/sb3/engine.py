@@ -93,6 +93,7 @@ class SB3Learner(SB3Recipient, Learner):
         self._mixing = None if own is None else Mixing(own, lambda: meter.steps, self._record_source_share)
         self._gradient_steps = 0
         self._counts: Counter[str] = Counter()
+        self._notes: dict[str, dict[str, float]] = {}
         self._is_led_in = False
         self._horizon: int | None = None
         self._carried_transitions = 0
@@ -154,6 +155,11 @@ class SB3Learner(SB3Recipient, Learner):
         kept = min(rows, self._replay.buffer_size) * self._replay.n_envs
         self._carried_transitions += kept
         return kept
+
+    @property
+    def experience_room(self) -> int:
+        """How many transitions the replay buffer can hold."""
+        return 0 if self._replay is None else self._replay.buffer_size * self._replay.n_envs
 
     def mix_experience(self, transitions: Transitions, share: Share, generator: np.random.Generator) -> None:
         """Let a share of every minibatch come from transitions beside the replay buffer."""
@@ -305,6 +311,7 @@ class SB3Learner(SB3Recipient, Learner):
             "first_replay": self._first_replay,
             "gradient_steps": self._gradient_steps,
             "counts": dict(self._counts),
+            "notes": self._notes,
             "carried_transitions": self._carried_transitions,
             "mixing": None if self._mixing is None else self._mixing.state(),
             "keeps_exploration": self._keeps_exploration,
@@ -333,6 +340,7 @@ class SB3Learner(SB3Recipient, Learner):
         self._begin_at(state["first_step"])
         self._gradient_steps = state["gradient_steps"]
         self._counts = Counter(state["counts"])
+        self._notes = state["notes"]
         self._carried_transitions = state["carried_transitions"]
         if self._mixing is not None:
             self._mixing.load_state(state["mixing"])
@@ -363,6 +371,14 @@ class SB3Learner(SB3Recipient, Learner):
                 + ("" if plain else "; needs rl_transfer installed: the feature extractor is its own"),
             },
         )
+
+    def notes(self, about: str) -> dict[str, float]:
+        """Numbers that a method keeps from segment to segment."""
+        return self._notes.setdefault(about, {})
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Add to one of the counts."""
+        self._counts[name] += number
 
     def record(self, tag: str, value: float, step: int) -> None:
         """Add a number to the TensorBoard log."""
