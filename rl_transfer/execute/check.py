@@ -31,12 +31,12 @@ def check_study(study: LoadedStudy) -> list[str]:
         ConfigError: Says how many seeds would do.
     """
     config = study.config
-    families: dict[str, list[Reach]] = {}
-    for reach in reaches(config):
-        families.setdefault(reach.family, []).append(reach)
-    for family, looks in families.items():
+    families: dict[tuple[str, int], list[Reach]] = {}
+    for reach in reaches(config, [pair.name for pair in study.pairs]):
+        families.setdefault((reach.family, reach.arms), []).append(reach)
+    for looks in families.values():
         if not any(reach.decides for reach in looks):
-            raise study.draft.error(("seeds",), _undecidable(config, family, looks[-1]))
+            raise study.draft.error(("seeds",), _undecidable(config, looks[-1]))
     try:
         refuse_missing_device(config.device)
     except ConfigError as error:
@@ -44,14 +44,13 @@ def check_study(study: LoadedStudy) -> list[str]:
     return [_idle_look(reach) for looks in families.values() for reach in looks if not reach.decides]
 
 
-def _undecidable(config: StudyConfig, family: str, reach: Reach) -> str:
-    alpha = f"alpha {config.looks[-1].alpha:g}" + (
-        f" shared by {len(config.arms)} arms" if len(config.arms) > 1 else ""
-    )
+def _undecidable(config: StudyConfig, reach: Reach) -> str:
+    shared = f" shared by {reach.arms} arms" if reach.arms > 1 else ""
+    alpha = f"alpha {config.looks[-1].alpha:g}{shared}"
     seeds = fewest_seeds(reach.level)
     enough = "no number of seeds can reach it: raise alpha" if seeds is None else f"take at least {seeds} seeds"
     return (
-        f"{reach.arm} against {reach.baseline} seeds can't decide anything ({family}): the smallest p they can reach "
+        f"{reach.arm} against {reach.baseline} seeds can't decide anything ({reach.family}): the smallest p they can reach "
         f"is {reach.smallest_p:.3g}, the level is {reach.level:.3g} ({alpha}): {enough}"
     )
 
@@ -140,7 +139,7 @@ def check_source_agent(study: LoadedStudy, pair: LoadedPair, source: PairSource,
     Raises:
         ConfigError: Names the key to change.
     """
-    for name, arm in study.config.arms.items():
+    for name, arm in study.config.arms_on(pair.name).items():
         if source not in pair.sources_of(arm):
             continue
         if agent.spec.learner.normalize.observation and not pair.learner(name).normalize.observation:

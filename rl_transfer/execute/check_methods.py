@@ -26,7 +26,7 @@ def check_methods(
         ConfigError: Names the arm, the method and the setting.
     """
     resolved = {}
-    for name, arm in study.config.arms.items():
+    for name, arm in study.config.arms_on(pair.name).items():
         learner = pair.learner(name)
         try:
             resolved[name] = resolve_methods(arm.methods, learner.algorithm)

@@ -97,7 +97,10 @@ def pair_settings(plan: Plan, pair: LoadedPair) -> dict[str, Any]:
         "grid": list(target.grid),
         "episodes": target.episodes,
         "scratch": plan.study.config.scratch.model_dump(mode="json"),
-        "arms": {name: arm.model_dump(mode="json") for name, arm in plan.study.config.arms.items()},
+        "arms": {
+            name: arm.model_dump(mode="json", exclude={"pairs"})
+            for name, arm in plan.study.config.arms_on(pair.name).items()
+        },
     }
 
 

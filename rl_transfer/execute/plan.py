@@ -143,7 +143,7 @@ def _rehearse(
 ) -> None:
     """Try each arm's transfer where something might not fit: where source and target differ in more than the task."""
     specs = {run.key: run.spec for run in runs if run.spec.role == "source"}
-    for name, arm in study.config.arms.items():
+    for name, arm in study.config.arms_on(pair.name).items():
         spec = next(run.spec for run in runs if run.arm == name)
         used = [sources[source.name] for source in pair.sources_of(arm)]
         if spec.source is None or (all(_is_alike(pair, one) for one in used) and name not in pair.learners):
@@ -186,6 +186,7 @@ class _PairPlanner:
         target: TaskFacts,
     ) -> None:
         self.study, self.name, self.pair, self.methods = study.config, pair.name, pair.config, methods
+        self.arms = study.config.arms_on(pair.name)
         self.learner, self.sources_of = pair.learner, pair.sources_of
         self.sources, self.target = sources, target
 
@@ -199,7 +200,7 @@ class _PairPlanner:
             yield from planned
         for seed in range(first, first + last_look.baseline_seeds):
             yield self._planned("scratch", seed)
-        for name, arm in self.study.arms.items():
+        for name, arm in self.arms.items():
             methods = self.methods[name]
             references = {seed: list(self._references(name, methods, seed)) for seed in seeds}
             for planned in references.values():
@@ -218,7 +219,7 @@ class _PairPlanner:
         """The sources that some arm uses, in the pair's order."""
         wanted = {
             source.name
-            for name, arm in self.study.arms.items()
+            for name, arm in self.arms.items()
             if needs_source(self.methods[name]) and (arm.sham or not sham)
             for source in self.sources_of(arm)
         }
@@ -257,7 +258,7 @@ class _PairPlanner:
         scrambled: bool = False,
     ) -> Iterator[PlannedRun]:
         arm = name.partition(".")[0]
-        used = self.sources_of(self.study.arms[arm])
+        used = self.sources_of(self.arms[arm])
         for seed, keys in references.items():
             source_keys = [_key_of(sources[source.name], seed) for source in used]
             yield self._planned(

@@ -192,6 +192,7 @@ class ArmConfig(Frozen):
         learner: Hyperparameters laid over the pair's learner, for this arm, its placebo and its sham; sources keep the
             pair's.
         sources: The pair's sources that it uses; all of them by default.
+        pairs: The study's pairs that it is run on; all of them by default.
     """
 
     methods: Annotated[Many[Named], Field(min_length=1)]
@@ -199,14 +200,15 @@ class ArmConfig(Frozen):
     sham: bool = False
     learner: dict[str, JsonValue] = Field(default={})
     sources: Annotated[Many[Text], Field(min_length=1)] | None = None
+    pairs: Annotated[Many[Text], Field(min_length=1)] | None = None
 
-    @field_validator("sources")
+    @field_validator("sources", "pairs")
     @classmethod
-    def _each_once(cls, sources: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        for index, name in enumerate(sources or ()):
-            if name in (sources or ())[:index]:
-                raise PydanticCustomError("sources", "names {name} twice: name each source once", {"name": name})
-        return sources
+    def _each_once(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for index, name in enumerate(names or ()):
+            if name in (names or ())[:index]:
+                raise PydanticCustomError("sources", "names {name} twice: name each once", {"name": name})
+        return names
 
 
 class StudyConfig(Frozen):
@@ -247,6 +249,10 @@ class StudyConfig(Frozen):
     def looks(self) -> tuple[Look, ...]:
         """When the runs are judged; a study whose seeds are a number is judged once."""
         return planned_looks(self.seeds, self.baseline_seeds, self.alpha)
+
+    def arms_on(self, pair: str) -> dict[str, ArmConfig]:
+        """The arms that are run on a pair, by name."""
+        return {name: arm for name, arm in self.arms.items() if arm.pairs is None or pair in arm.pairs}
 
     @model_validator(mode="after")
     def _has_an_error_level_for_its_looks(self) -> Self:

@@ -180,6 +180,7 @@ def load_study(text: str, overrides: Overrides | None = None) -> LoadedStudy:
             raise study.error(place, f"the name {pair.name} stands for another pair already")
     if config.tuning is not None:
         _refuse_other_tuning(study, config.tuning, pairs)
+    _refuse_unknown_pairs(study, config, [pair.name for pair in pairs])
     _refuse_unknown_sources(study, config, pairs)
     return LoadedStudy(study_name, study, config, pairs)
 
@@ -189,9 +190,21 @@ def _fine_tuning(*, several: bool) -> dict[str, Any]:
     return {"methods": ["fine_tune"], **({"sources": [FIRST_SOURCE]} if several else {})}
 
 
-def _refuse_unknown_sources(study: Draft, config: StudyConfig, pairs: Iterable[LoadedPair]) -> None:
+def _refuse_unknown_pairs(study: Draft, config: StudyConfig, pairs: Sequence[str]) -> None:
     for name, arm in config.arms.items():
-        for pair in pairs:
+        for index, pair in enumerate(arm.pairs or ()):
+            if pair not in pairs:
+                what = f"this study has no pair called {pair!r}; {nearest(pair, pairs)}"
+                raise study.error(("arms", name, "pairs", index), what)
+    for pair in pairs:
+        if not config.arms_on(pair):
+            what = f"none is run on {pair}: name it in an arm's pairs, or remove it from the study"
+            raise study.error(("arms",), what)
+
+
+def _refuse_unknown_sources(study: Draft, config: StudyConfig, pairs: Iterable[LoadedPair]) -> None:
+    for pair in pairs:
+        for name, arm in config.arms_on(pair.name).items():
             for index, source in enumerate(arm.sources or ()):
                 if source not in pair.config.sources:
                     what = f"{pair.name} has no source called {source!r}; {nearest(source, pair.config.sources)}"
@@ -297,7 +310,7 @@ class _Alone(Frozen):
 def own_learners(pair: LoadedPair, config: StudyConfig, study: Draft) -> dict[str, LearnerConfig]:
     """What arms lay over the pair's learner; its algorithm and environments stay, so that their budgets compare."""
     arms: dict[KeyPath, ScratchConfig | ArmConfig] = {("scratch",): config.scratch}
-    arms |= {("arms", name): arm for name, arm in config.arms.items()}
+    arms |= {("arms", name): arm for name, arm in config.arms_on(pair.name).items()}
     found, shared = {}, pair.config.learner.model_dump(mode="json", exclude_unset=True)
     for key, arm in arms.items():
         draft = Draft(study.file, {"learner": dict(shared)}, {})
