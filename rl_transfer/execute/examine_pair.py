@@ -14,7 +14,7 @@ from rl_transfer.execute.plan import Plan, PlannedRun
 from rl_transfer.run.protocol import Progress, Run
 from rl_transfer.stats.student import critical_value
 from rl_transfer.store import read_json
-from rl_transfer.study import LearnerConfig, PairConfig, RunSpec, TaskConfig
+from rl_transfer.study import LearnerConfig, PairConfig, PairSource, RunSpec, TaskConfig, source_arm
 
 SMOKE_STEPS = 1000
 _TIMED = (1, 2)
@@ -56,7 +56,8 @@ def examine_pair(plan: Plan, *, clock: Clock = time.monotonic) -> Examination:
     """
     (pair,) = plan.study.pairs
     config = pair.config
-    findings = [*examine("source", config.source), *examine("target", config.target)]
+    findings = [found for name, source in config.sources.items() for found in examine(_about(name), source.task)]
+    findings += examine("target", config.target)
     minutes = None
     with redirect_stdout(Output()):
         if not any(finding.outcome == "problem" for finding in findings):
@@ -66,6 +67,11 @@ def examine_pair(plan: Plan, *, clock: Clock = time.monotonic) -> Examination:
                 finding, minutes = _smoke(about, run.spec, clock)
                 findings.append(finding)
     return Examination(tuple(findings), minutes)
+
+
+def _about(source: str) -> str:
+    """What a source is called in findings."""
+    return source_arm(source).replace(".", " ")
 
 
 def _numbers_guarded(config: PairConfig, clock: Clock) -> list[Finding]:
@@ -81,13 +87,16 @@ def _numbers_guarded(config: PairConfig, clock: Clock) -> list[Finding]:
 
 
 def _numbers(config: PairConfig, clock: Clock) -> Iterator[Finding]:
-    if same_task(config.source, config.target):
-        text = (
-            "can't be told apart in 1,000 steps: an identity pair, on which transfer should start at the source's score"
-        )
-        yield Finding("pair", "source and target", "note", text)
+    for name, source in config.sources.items():
+        if same_task(source.task, config.target):
+            text = (
+                "can't be told apart in 1,000 steps: an identity pair, on which transfer should start at the source's "
+                "score"
+            )
+            yield Finding("pair", f"{_about(name)} and target", "note", text)
     yield from _anchors(config, clock)
-    yield from _source_threshold(config, clock)
+    for source in config.sources.values():
+        yield from _source_threshold(source, clock)
     if not 0 < config.threshold_score <= 1:
         text = f"threshold_score is {config.threshold_score:g}: a score from 0 (random) to 1 (reference), such as 0.8"
         yield Finding("pair", "threshold", "problem" if config.threshold_score <= 0 else "note", text)
@@ -119,20 +128,20 @@ def _anchors(config: PairConfig, clock: Clock) -> Iterator[Finding]:
         yield Finding("target", "anchors", "good", summary)
 
 
-def _source_threshold(config: PairConfig, clock: Clock) -> Iterator[Finding]:
-    if config.source_agent is not None:
+def _source_threshold(source: PairSource, clock: Clock) -> Iterator[Finding]:
+    if source.agent is not None:
         return
-    found = _measured(config.source, clock)
+    found, about = _measured(source.task, clock), _about(source.name)
     if len(found.random_E) < _FEWEST_EPISODES:
-        yield _unchecked("source", found)
-    elif found.random >= config.source_threshold_return:
+        yield _unchecked(about, found)
+    elif found.random >= source.threshold_return:
         text = (
-            f"source_threshold_return is {config.source_threshold_return:g}, which random actions reach on the source "
+            f"source_threshold_return is {source.threshold_return:g}, which random actions reach on the source "
             f"({found.random:.1f}): what does a trained source get?"
         )
-        yield Finding("source", "anchors", "problem", text)
+        yield Finding(about, "anchors", "problem", text)
     else:
-        yield Finding("source", "anchors", "good", f"random actions give {found.random:.1f}")
+        yield Finding(about, "anchors", "good", f"random actions give {found.random:.1f}")
 
 
 def _unchecked(about: str, found: Anchors) -> Finding:
@@ -147,11 +156,14 @@ def _measured(task: TaskConfig, clock: Clock) -> Anchors:
 
 
 def _smoke_runs(plan: Plan) -> Iterator[tuple[str, PlannedRun]]:
-    for about, arm in (("source", "source"), ("target", "scratch")):
-        for run in plan.runs:
-            if run.arm == arm and run.spec.imported is None:
-                yield about, run
-                break
+    """One run of each source that is trained, then one on the target."""
+    sources: dict[str, PlannedRun] = {}
+    for run in plan.runs:
+        if run.spec.role == "source" and run.spec.imported is None and not run.spec.sham:
+            sources.setdefault(run.arm, run)
+    for arm, run in sources.items():
+        yield arm.replace(".", " "), run
+    yield "target", next(run for run in plan.runs if run.arm == "scratch")
 
 
 def _smoke(about: str, spec: RunSpec, clock: Clock) -> tuple[Finding, float | None]:
