@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from rl_transfer.errors import ConfigError, EnvironmentFailedError, RLTransferError
 from rl_transfer.execute.anchors import Anchors, Clock, measure_anchors_within
 from rl_transfer.execute.examine_task import Finding, Output, examine, one_line, same_task
-from rl_transfer.execute.plan import Plan, PlannedRun
+from rl_transfer.execute.plan import Plan, evaluation_grid
 from rl_transfer.run.protocol import Progress, Run
 from rl_transfer.stats.student import critical_value
 from rl_transfer.store import read_json
@@ -63,8 +63,8 @@ def examine_pair(plan: Plan, *, clock: Clock = time.monotonic) -> Examination:
         if not any(finding.outcome == "problem" for finding in findings):
             findings += _numbers_guarded(config, clock)
         if not any(finding.outcome == "problem" for finding in findings if finding.check != "anchors"):
-            for about, run in _smoke_runs(plan):
-                finding, minutes = _smoke(about, run.spec, clock)
+            for about, spec in _smoke_runs(plan):
+                finding, minutes = _smoke(about, spec, clock)
                 findings.append(finding)
     return Examination(tuple(findings), minutes)
 
@@ -155,15 +155,18 @@ def _measured(task: TaskConfig, clock: Clock) -> Anchors:
     return measure_anchors_within(task, _RANDOM_STEPS, _SECONDS, _EPISODES, clock=clock)
 
 
-def _smoke_runs(plan: Plan) -> Iterator[tuple[str, PlannedRun]]:
-    """One run of each source that is trained, then one on the target."""
-    sources: dict[str, PlannedRun] = {}
-    for run in plan.runs:
-        if run.spec.role == "source" and run.spec.imported is None and not run.spec.sham:
-            sources.setdefault(run.arm, run)
-    for arm, run in sources.items():
-        yield arm.replace(".", " "), run
-    yield "target", next(run for run in plan.runs if run.arm == "scratch")
+def _smoke_runs(plan: Plan) -> Iterator[tuple[str, RunSpec]]:
+    """A run of each source that is trained, whether or not an arm uses it, then one on the target."""
+    config = plan.study.pairs[0].config
+    target = next(run for run in plan.runs if run.arm == "scratch").spec
+    for source in config.sources.values():
+        if source.steps is not None:
+            changes = {"role": "source", "task": source.task, "learner": source.learner, "horizon_steps": None}
+            yield (
+                _about(source.name),
+                target.model_copy(update={**changes, "grid": evaluation_grid(config, source.steps)}),
+            )
+    yield "target", target
 
 
 def _smoke(about: str, spec: RunSpec, clock: Clock) -> tuple[Finding, float | None]:

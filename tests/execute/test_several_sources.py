@@ -118,6 +118,8 @@ class TestPlan:
         write_study(tmp_path, pair=PAIR)
         study = load_study(str(tmp_path / "mine.yaml"))
         assert study.config.arms["fine_tune"].sources == ("first",)
+        plan = plan_study(load_study(str(tmp_path / "mine.yaml"), {"seeds": 8}), Store(tmp_path / "runs"))
+        assert plan.notes == ("mine: no arm uses the sources acrobot, far",)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +210,10 @@ def test_check_shows_and_examines_every_source(tmp_path, capsys):
     (problem,) = found.problems
     assert problem.about == "source far"
     assert "source_threshold_return is 1, which random actions reach" in problem.text
+    write_study(tmp_path, pair={**PAIR, "other_sources": {"far": FAR}})
+    found = examine_pair(plan_study(load_study(str(tmp_path / "mine.yaml"), {"seeds": 8}), Store(tmp_path / "runs")))
+    trained = [finding.about for finding in found.findings if finding.check.endswith("steps of dqn")]
+    assert trained == ["source", "source far", "target"]
     write_study(tmp_path, pair=PAIR, arms=ARMS)
     assert main(["check", str(tmp_path / "tiny.yaml"), "--store", str(tmp_path / "runs")]) == 0
     out = capsys.readouterr().out

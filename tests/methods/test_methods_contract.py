@@ -182,13 +182,14 @@ SEVERAL = [name for name in METHODS if method_class(name).several is not None]
 ONE_ONLY = [name for name in METHODS if method_class(name).several is None and method_class(name).needs]
 
 
-class TestSeveralSources:
-    @pytest.fixture(scope="class")
-    def both(self, tmp_path_factory):
-        """Two finished source runs of an algorithm that every such method is defined for."""
-        root = tmp_path_factory.mktemp("several")
-        return carry_out(source_spec(tiny("dqn")), root), carry_out(source_spec(tiny("dqn"), seed=7), root)
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """Two finished source runs of an algorithm that every such method is defined for."""
+    root = tmp_path_factory.mktemp("several")
+    return carry_out(source_spec(tiny("dqn")), root), carry_out(source_spec(tiny("dqn"), seed=7), root)
 
+
+class TestSeveralSources:
     @pytest.mark.parametrize("name", SEVERAL)
     def test_a_method_that_says_what_it_does_with_them_uses_each(self, name, both, tmp_path):
         source, other = both
