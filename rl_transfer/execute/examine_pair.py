@@ -161,11 +161,9 @@ def _smoke_runs(plan: Plan) -> Iterator[tuple[str, RunSpec]]:
     target = next(run for run in plan.runs if run.arm == "scratch").spec
     for source in config.sources.values():
         if source.steps is not None:
-            changes = {"role": "source", "task": source.task, "learner": source.learner, "horizon_steps": None}
-            yield (
-                _about(source.name),
-                target.model_copy(update={**changes, "grid": evaluation_grid(config, source.steps)}),
-            )
+            changes = {"task": source.task, "learner": source.learner, "grid": evaluation_grid(config, source.steps)}
+            spec = target.model_copy(update={"role": "source", "horizon_steps": None, **changes})
+            yield _about(source.name), spec
     yield "target", target
 
 

@@ -3,6 +3,7 @@
 import re
 from dataclasses import fields
 from functools import cache
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -213,6 +214,13 @@ class TestSeveralSources:
         ours, theirs = outputs(carry_out(spec, tmp_path, source, others=[other])), outputs(scratch)
         for file in ("curve.csv", "episodes.csv", "networks.safetensors"):
             assert ours[file] == theirs[file], file
+
+    @pytest.mark.parametrize("name", [*SEVERAL, *ONE_ONLY])
+    def test_the_documents_say_what_it_does_with_them(self, name):
+        text = (Path(__file__).parents[2] / "docs" / "carrying.md").read_text(encoding="utf-8")
+        rows = text.partition("## Several sources")[2].partition("\n## ")[0].splitlines()
+        (row,) = [row for row in rows if row.startswith("|") and f"`{name}`" in row]
+        assert ("take one and are refused" in row) == (name in ONE_ONLY)
 
     @pytest.mark.parametrize("name", ONE_ONLY)
     def test_one_that_does_not_is_refused(self, name, tmp_path):
