@@ -93,7 +93,8 @@ def _findings_table(pair: str, findings: Sequence[Finding]) -> Table:
 
 
 def _both(tasks: Sequence[str]) -> str:
-    return "both" if len(set(tasks)) > 1 else tasks[0]
+    different = list(dict.fromkeys(tasks))
+    return "both" if different == ["source", "target"] else ", ".join(different)
 
 
 def _outcome(outcome: Outcome) -> Text:

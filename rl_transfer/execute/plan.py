@@ -120,12 +120,22 @@ def plan_runs(study: LoadedStudy, store: Store) -> Plan:
             if one.agent is not None:
                 notes += check_source_agent(study, pair, one.source, one.agent)
         notes += check_budget(study, pair, max(segment_steps(learner, target) for learner in target_learners(pair)))
+        notes += _idle_sources(study, pair)
         planned = list(_PairPlanner(study, pair, methods, sources, target).runs())
         _refuse_twins(pair, planned)
         _rehearse(study, pair, planned, sources)
         runs += planned
     runs.sort(key=lambda run: ROLE_ORDER.index(run.spec.role))
     return Plan(study, tuple(runs), tuple(dict.fromkeys(notes)))
+
+
+def _idle_sources(study: LoadedStudy, pair: LoadedPair) -> list[str]:
+    arms = [arm for arm in study.config.arms.values() if needs_source(arm.methods)]
+    used = {source.name for arm in arms for source in pair.sources_of(arm)}
+    if not used:
+        return []
+    idle = [name for name in pair.config.sources if name not in used]
+    return [f"{pair.name}: no arm uses the sources {', '.join(idle)}"] if idle else []
 
 
 def _refuse_twins(pair: LoadedPair, runs: Sequence[PlannedRun]) -> None:

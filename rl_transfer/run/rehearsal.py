@@ -75,9 +75,11 @@ def _carried(
     try:
         return for_target(knowledge, learner, mapping, None)
     except ConfigError as error:
-        if error.key is None or not error.key.startswith("mapping"):
+        if error.key is not None and error.key.startswith("mapping"):
+            raise ConfigError(error.message, key=".".join((*source.keys, error.key))) from error
+        if not source.keys:
             raise
-        raise ConfigError(error.message, key=".".join((*source.keys, error.key))) from error
+        raise ConfigError(f"the source {source.keys[-1]}: {error.message}", key=error.key) from error
 
 
 def _fresh_knowledge(source: RunSpec) -> Knowledge:

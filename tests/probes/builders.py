@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,17 @@ from rl_transfer.learner.sb3.regime import optimizers
 from rl_transfer.run.protocol import Progress, Run
 from rl_transfer.run.reviews import write_episodes
 from rl_transfer.store import read_json, run_key, write_json, write_spec
-from rl_transfer.study import LEARNERS, DQNConfig, LearnerConfig, Named, PPOConfig, RunSpec, SourceSpec, TaskConfig
+from rl_transfer.study import (
+    LEARNERS,
+    DQNConfig,
+    LearnerConfig,
+    Named,
+    OtherSourceSpec,
+    PPOConfig,
+    RunSpec,
+    SourceSpec,
+    TaskConfig,
+)
 from rl_transfer.tasks import Charged, Episode, Meter, make
 
 WALK = TaskConfig(id="probes:Walk-v0")
@@ -212,12 +222,19 @@ def run_spec(config: LearnerConfig | None = None, **changes: Any) -> RunSpec:
     return RunSpec(**values | changes)
 
 
-def arm_spec(spec: RunSpec, source: Path, *methods: Any, scrambled: bool = False) -> RunSpec:
-    """The same run with methods and a source; a method is a name or a (name, settings) pair."""
+def arm_spec(
+    spec: RunSpec, source: Path, *methods: Any, scrambled: bool = False, others: Mapping[str, Path] | None = None
+) -> RunSpec:
+    """The same run with methods and a source, or several; a method is a name or a (name, settings) pair."""
     named = [Named(name=m) if isinstance(m, str) else Named(name=m[0], settings=m[1]) for m in methods]
-    key = source.name.rpartition("-")[2]
     values = {name: getattr(spec, name) for name in RunSpec.model_fields}
-    return RunSpec(**values | {"methods": named, "source": SourceSpec(key=key, scrambled=scrambled)})
+    first = SourceSpec(key=_key(source), scrambled=scrambled, name="first" if others else None)
+    further = [OtherSourceSpec(name=name, key=_key(folder)) for name, folder in (others or {}).items()]
+    return RunSpec(**values | {"methods": named, "source": first, "other_sources": further})
+
+
+def _key(folder: Path) -> str:
+    return folder.name.rpartition("-")[2]
 
 
 def folder_of(spec: RunSpec, root: Path) -> Path:
@@ -234,11 +251,12 @@ def carry_out(
     on_progress: Any = nothing,
     *,
     references: Sequence[Path] = (),
+    others: Sequence[Path] = (),
     **more: Any,
 ) -> Path:
     """Carry out a run in this process; returns its folder."""
     folder = folder_of(spec, root)
-    Run(spec, folder, source, on_progress, references).carry_out(**more)
+    Run(spec, folder, source, on_progress, references, others).carry_out(**more)
     return folder
 
 
