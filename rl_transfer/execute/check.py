@@ -50,8 +50,8 @@ def _undecidable(config: StudyConfig, reach: Reach) -> str:
     seeds = fewest_seeds(reach.level)
     enough = "no number of seeds can reach it: raise alpha" if seeds is None else f"take at least {seeds} seeds"
     return (
-        f"{reach.arm} against {reach.baseline} seeds can't decide anything ({reach.family}): the smallest p they can reach "
-        f"is {reach.smallest_p:.3g}, the level is {reach.level:.3g} ({alpha}): {enough}"
+        f"{reach.arm} against {reach.baseline} seeds can't decide anything ({reach.family}): the smallest p they can "
+        f"reach is {reach.smallest_p:.3g}, the level is {reach.level:.3g} ({alpha}): {enough}"
     )
 
 

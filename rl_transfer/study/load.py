@@ -1,6 +1,6 @@
 """Files to validated studies: names are found, overrides laid over, every error says file, line and key."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
