@@ -76,7 +76,7 @@ def test_a_study_is_carried_out_and_judged(tmp_path):
     [
         ({"pairs": ["othr"]}, r"arms\.replay\.pairs\.0.*no pair called 'othr'; did you mean 'other'"),
         ({"pairs": ["other", "other"]}, r"arms\.replay\.pairs.*names other twice"),
-        ({"pairs": []}, r"arms\.replay\.pairs.*at least 1"),
+        ({"pairs": []}, r"arms\.replay\.pairs: must not be empty"),
     ],
 )
 def test_bad_pairs_are_named(tmp_path, arms, message):
