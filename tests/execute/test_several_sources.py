@@ -10,6 +10,7 @@ from tiny_study import carry_out, write_study
 from rl_transfer.cli import main
 from rl_transfer.errors import ConfigError
 from rl_transfer.execute import examine_pair, plan_study
+from rl_transfer.report.payoff_sheets import retention_sheet
 from rl_transfer.store import Store
 from rl_transfer.study import load_study
 
@@ -250,6 +251,16 @@ class TestCarriedOut:
             *("source.sham", "source.far.sham"),
         }
         assert not any(one.conditional or one.by_source for one in outcome.results.comparisons)
+
+    def test_what_is_retained_of_each(self, studied):
+        _, outcome, _ = studied
+        (pair,) = outcome.results.data.pairs
+        rows = {row[0]: row for row in retention_sheet(pair).rows}
+        # The one that is seen through a mapping can't be played.
+        assert set(rows) == {"reuse on first", "reuse on far", "replay on first", "replay on far"}
+        before = [source.return_T[-1] for source in pair.sources if source.arm == "source.far"]
+        after = [run.retained_returns[2] for run in pair.of_arm("reuse")]
+        assert rows["reuse on far"][2:4] == [f"{sum(before) / 2:.1f}", f"{sum(after) / 2:.1f}"]
 
     def test_files_name_them(self, studied):
         folder, _, _ = studied
