@@ -9,7 +9,8 @@ from tiny_study import carry_out, write_study
 
 from rl_transfer.cli import main
 from rl_transfer.errors import ConfigError
-from rl_transfer.execute import examine_pair, plan_study
+from rl_transfer.execute import examine_pair, plan_study, stored_sources
+from rl_transfer.execute.manifest import pair_settings
 from rl_transfer.report.payoff_sheets import retention_sheet
 from rl_transfer.store import Store
 from rl_transfer.study import load_study
@@ -274,6 +275,23 @@ class TestCarriedOut:
             (results / "curves.csv").read_text(),
         )
         assert list(results.glob("tensorboard/mine/source.far/seed*"))
+
+    def test_a_stored_agent_may_be_one_of_them(self, studied, tmp_path):
+        folder, _, _ = studied
+        store = Store(folder / "runs")
+        (name,) = [one.name for one in stored_sources(store) if one.name.startswith("mine/source.far/seed1-")]
+        file = write_study(tmp_path, pair={**PAIR, "other_sources": {"far": {**FAR, "source_agent": name}}}, arms=ARMS)
+        plan = plan_study(load_study(str(file)), store)
+        (stored,) = of_arm(plan, "source.far").values()
+        assert (stored.seed, stored.name) == (1, "mine/source.far/seed1")
+        assert {run.spec.other_sources[0].key for run in of_arm(plan, "reuse").values()} == {stored.key}
+        assert len({run.spec.source.key for run in of_arm(plan, "reuse").values()}) == 2
+        said = pair_settings(plan, plan.study.pairs[0])["other_sources"]["far"]
+        assert said["source_agent"] == {"name": name, "sha256": None}
+        arms = {"reuse": {**ARMS["reuse"], "sham": True}}
+        file = write_study(tmp_path, pair={**PAIR, "other_sources": {"far": {**FAR, "source_agent": name}}}, arms=arms)
+        with pytest.raises(ConfigError, match=r"arms\.reuse\.sham: .* is trained already"):
+            plan_study(load_study(str(file)), store)
 
     def test_again_trains_nothing(self, studied):
         folder, _, _ = studied
