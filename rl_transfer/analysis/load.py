@@ -14,7 +14,7 @@ from rl_transfer.analysis.curve_file import mean_return, read_curve
 from rl_transfer.analysis.manifest import Manifest, PairEntry, RunEntry, is_judged, is_source, read_manifest
 from rl_transfer.analysis.scores import scores_of
 from rl_transfer.errors import RLTransferError
-from rl_transfer.store import Store, read_json
+from rl_transfer.store import Store, read_json, retention_file
 
 Floats = NDArray[np.float64]
 
@@ -67,6 +67,7 @@ class RunData(SourceData):
         fell_back_at: The target step at which it started anew, without what was transferred; None if it did not.
         reference_paths: Folders of the from-scratch runs that a method of its arm compared it with.
         other_source_paths: Folders of the further source runs whose knowledge it used.
+        other_retained_returns: As ``retained_return``, on the tasks of these.
     """
 
     source_path: str | None
@@ -76,6 +77,12 @@ class RunData(SourceData):
     fell_back_at: int | None = None
     reference_paths: tuple[str, ...] = ()
     other_source_paths: tuple[str, ...] = ()
+    other_retained_returns: tuple[float | None, ...] = ()
+
+    @property
+    def retained_returns(self) -> tuple[float | None, ...]:
+        """Mean returns of the final agent back on the task of each of its sources."""
+        return (self.retained_return, *self.other_retained_returns)
 
     @property
     def source_paths(self) -> tuple[str, ...]:
@@ -200,7 +207,7 @@ def load_pair(store: Store, name: str, pair: PairEntry) -> PairData:
             about = _about(folder, entry, status) | {"source_path": entry.source_path}
             about |= {"fell_back_at": status.fell_back_at_step, "reference_paths": entry.reference_paths}
             about |= {"other_source_paths": entry.other_source_paths}
-            runs.append(RunData(**about, **curve, retained_return=_retained(folder / "retention.csv")))
+            runs.append(RunData(**about, **curve, **_retained_of_all(folder, pair, entry)))
     return PairData(name, pair, tuple(runs), tuple(others[True]), tuple(missing), references=tuple(others[False]))
 
 
@@ -232,6 +239,14 @@ def _costs(path: Path) -> dict[str, float]:
     if not numbers:
         raise RLTransferError(f"{path}: needs finite numbers by name")
     return dict(costs)
+
+
+def _retained_of_all(folder: Path, pair: PairEntry, entry: RunEntry) -> dict[str, Any]:
+    found: dict[str, Any] = {"retained_return": _retained(folder / retention_file())}
+    if entry.other_source_paths:
+        names = pair.sources_of(entry.arm.partition(".")[0])[1:]
+        found["other_retained_returns"] = tuple(_retained(folder / retention_file(name)) for name in names)
+    return found
 
 
 def _retained(path: Path) -> float | None:

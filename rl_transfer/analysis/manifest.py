@@ -140,6 +140,11 @@ class PairEntry(_Frozen):
         transfer_arm = arm.removesuffix(".placebo").removesuffix(".sham")
         return self.learner | (self.scratch.learner if arm == self.baseline else self.arms[transfer_arm].learner)
 
+    def sources_of(self, arm: str) -> tuple[str, ...]:
+        """Names of the sources of a transfer arm's runs, in the order of their paths."""
+        named = self.arms[arm].sources
+        return tuple(name for name in (FIRST_SOURCE, *self.other_sources) if named is None or name in named)
+
     def source_threshold(self, arm: str) -> float | None:
         """The return that the agents of a source's runs should have; None where nobody said.
 

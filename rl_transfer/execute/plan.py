@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from rl_transfer.analysis.manifest import reference_arm
-from rl_transfer.errors import ConfigError
 from rl_transfer.execute.check import (
     CheckedSource,
     check_budget,
@@ -15,21 +14,18 @@ from rl_transfer.execute.check import (
     target_learners,
 )
 from rl_transfer.execute.check_methods import check_methods, needs_source, refuse_empty_controls
+from rl_transfer.execute.check_sources import idle_sources, refuse_twins, rehearse_arms, source_agents
 from rl_transfer.execute.identity import code_digest, library_versions
 from rl_transfer.execute.second_look import judged_arms, judged_before, second_looks, verdict_settings
-from rl_transfer.execute.sources import StoredSource, find_source
 from rl_transfer.methods import build_methods
-from rl_transfer.run.rehearsal import RehearsedSource, rehearse
 from rl_transfer.store import Store, run_key
 from rl_transfer.study import (
     LearnerConfig,
     LoadedPair,
     LoadedStudy,
-    MappingConfig,
     Named,
     OtherSourceSpec,
     PairConfig,
-    PairSource,
     RunSpec,
     SourceSpec,
     TaskConfig,
@@ -112,76 +108,21 @@ def plan_runs(study: LoadedStudy, store: Store) -> Plan:
     runs: list[PlannedRun] = []
     notes: list[str] = []
     for pair in study.pairs:
-        agents = {name: _source_agent(pair, source, store) for name, source in pair.config.sources.items()}
-        sources, target = check_tasks(pair, agents)
+        sources, target = check_tasks(pair, source_agents(pair, store))
         methods = check_methods(study, pair, {name: one.mapping for name, one in sources.items()})
         refuse_empty_controls(study)
         for one in sources.values():
             if one.agent is not None:
                 notes += check_source_agent(study, pair, one.source, one.agent)
         notes += check_budget(study, pair, max(segment_steps(learner, target) for learner in target_learners(pair)))
-        notes += _idle_sources(study, pair)
+        notes += idle_sources(study, pair)
         planned = list(_PairPlanner(study, pair, methods, sources, target).runs())
-        _refuse_twins(pair, planned)
-        _rehearse(study, pair, planned, sources)
+        refuse_twins(pair, [(run.arm, run.key) for run in planned])
+        first = {arm: next(run.spec for run in planned if run.arm == arm) for arm in study.config.arms_on(pair.name)}
+        rehearse_arms(study, pair, sources, {run.key: run.spec for run in planned}, first)
         runs += planned
     runs.sort(key=lambda run: ROLE_ORDER.index(run.spec.role))
     return Plan(study, tuple(runs), tuple(dict.fromkeys(notes)))
-
-
-def _idle_sources(study: LoadedStudy, pair: LoadedPair) -> list[str]:
-    arms = [arm for arm in study.config.arms.values() if needs_source(arm.methods)]
-    used = {source.name for arm in arms for source in pair.sources_of(arm)}
-    if not used:
-        return []
-    idle = [name for name in pair.config.sources if name not in used]
-    return [f"{pair.name}: no arm uses the sources {', '.join(idle)}"] if idle else []
-
-
-def _refuse_twins(pair: LoadedPair, runs: Sequence[PlannedRun]) -> None:
-    """Refuse two names for one source run with one mapping: it would count twice."""
-    names: dict[tuple[str, MappingConfig | None], str] = {}
-    for run in runs:
-        for name, source in pair.config.sources.items():
-            if run.arm == source.arm and names.setdefault((run.key, source.mapping), name) != name:
-                what = f"is the same source as {names[run.key, source.mapping]}: remove one of them"
-                raise pair.draft.error(source.keys, what)
-
-
-def _rehearse(
-    study: LoadedStudy, pair: LoadedPair, runs: Sequence[PlannedRun], sources: Mapping[str, CheckedSource]
-) -> None:
-    """Try each arm's transfer where something might not fit: where source and target differ in more than the task."""
-    specs = {run.key: run.spec for run in runs if run.spec.role == "source"}
-    for name, arm in study.config.arms_on(pair.name).items():
-        spec = next(run.spec for run in runs if run.arm == name)
-        used = [sources[source.name] for source in pair.sources_of(arm)]
-        if spec.source is None or (all(_is_alike(pair, one) for one in used) and name not in pair.learners):
-            continue
-        try:
-            rehearse(spec, [_rehearsed(one, specs[key]) for one, key in zip(used, spec.source_keys, strict=True)])
-        except ConfigError as error:
-            if error.key is not None and error.key.startswith(("mapping", "other_sources")):
-                raise pair.draft.under(error) from error
-            raise study.draft.under(error, "arms", name, "methods") from error
-
-
-def _is_alike(pair: LoadedPair, one: CheckedSource) -> bool:
-    """Whether a source's networks are surely the target's in shape."""
-    return one.source.mapping is None and one.agent is None and one.source.learner == pair.config.learner
-
-
-def _rehearsed(one: CheckedSource, spec: RunSpec) -> RehearsedSource:
-    return RehearsedSource(spec, None if one.agent is None else one.agent.folder, one.source.keys)
-
-
-def _source_agent(pair: LoadedPair, source: PairSource, store: Store) -> StoredSource | None:
-    if source.agent is None:
-        return None
-    try:
-        return find_source(store, source.agent)
-    except ConfigError as error:
-        raise pair.draft.error((*source.keys, "source_agent"), error.message) from error
 
 
 class _PairPlanner:

@@ -22,8 +22,8 @@ from rl_transfer.run.curve import Curve, play
 from rl_transfer.run.reviews import Reviews, StartAnew, write_episodes
 from rl_transfer.run.sources import Sources
 from rl_transfer.run.transfer import print_fates, transfer, write_fates
-from rl_transfer.store import read_json, read_spec, write_csv, write_json
-from rl_transfer.study import RunSpec
+from rl_transfer.store import read_json, write_csv, write_json
+from rl_transfer.study import RunSpec, TaskConfig
 from rl_transfer.tasks import Charged, Meter, Sham, TaskEnvironments, make
 
 
@@ -259,22 +259,19 @@ class Run:
         learner.save_agent(agent)
 
     def _write_retention(self, learner: Learner) -> int:
-        """Evaluate the finished agent on the source task, for what it still knows of it; returns the steps taken.
+        """Evaluate the finished agent on the source tasks, for what it still knows of them; returns the steps taken.
 
-        The run is complete without it: where the source task fails, that is logged and no file is written.
+        The run is complete without it: where a source task fails, that is logged and no file is written.
         """
-        if self.source is None:
-            return 0
-        task = read_spec(self.source).task
-        if self.spec.mapping is not None:
-            print(f"no retention: the agent sees {task.id} through the pair's mapping", flush=True)
-            return 0
+        return sum(self._retained(learner, task, file) for task, file in self._sources.retention_tasks())
+
+    def _retained(self, learner: Learner, task: TaskConfig, file: str) -> int:
         try:
             episodes = play(self.spec, task, learner, len(self.spec.grid))
         except RLTransferError as error:
             print(f"no retention, the agent can't be evaluated on the source task {task.id}: {error}", flush=True)
             return 0
-        write_csv(self.folder / "retention.csv", ("episode", "return"), list(enumerate(episodes.return_E.tolist())))
+        write_csv(self.folder / file, ("episode", "return"), list(enumerate(episodes.return_E.tolist())))
         return episodes.steps
 
     def _write_results(self, learner: Learner, curve: Curve, state: Checkpoint, *, retention_steps: int = 0) -> None:

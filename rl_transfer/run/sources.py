@@ -1,7 +1,7 @@
 """The finished source runs that a run's knowledge comes from, first and further ones alike."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,8 +15,8 @@ from rl_transfer.methods import Method
 from rl_transfer.run.fisher import estimate_fisher
 from rl_transfer.run.teacher import source_teacher
 from rl_transfer.run.transfer import for_target, kinds_needed, read_source
-from rl_transfer.store import read_json, read_spec
-from rl_transfer.study import MappingConfig, RunSpec
+from rl_transfer.store import read_json, read_spec, retention_file
+from rl_transfer.study import MappingConfig, RunSpec, TaskConfig
 from rl_transfer.tasks import SpaceMapping, inspect_task, map_spaces
 
 
@@ -113,6 +113,15 @@ class Sources:
         self._earlier_calls = calls
         for teacher in self._teachers.values():
             teacher.calls = 0
+
+    def retention_tasks(self) -> Iterator[tuple[TaskConfig, str]]:
+        """The tasks on which the finished agent can show what it still knows of them, and a file for each."""
+        for source in self._sources:
+            task = read_spec(source.folder).task
+            if source.config is not None:
+                print(f"no retention: the agent sees {task.id} through the pair's mapping", flush=True)
+            else:
+                yield task, retention_file("" if source.place == 0 else source.name)
 
     def steps(self) -> dict[str, int]:
         """The cost of training them, each run once; nothing where an imported file does not say."""

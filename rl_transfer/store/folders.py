@@ -25,6 +25,15 @@ def run_key(spec: RunSpec) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def retention_file(source: str = "") -> str:
+    """The file of a run's folder that says what its agent still gets on a source's task.
+
+    Args:
+        source: What a further source is called; nothing for a run's first or only one.
+    """
+    return f"retention.{source}.csv" if source else "retention.csv"
+
+
 def read_spec(folder: Path) -> RunSpec:
     """The specification of the run in a folder.
 

@@ -9,7 +9,9 @@ from tiny_study import carry_out, write_study
 
 from rl_transfer.cli import main
 from rl_transfer.errors import ConfigError
-from rl_transfer.execute import examine_pair, plan_study
+from rl_transfer.execute import examine_pair, plan_study, stored_sources
+from rl_transfer.execute.manifest import pair_settings
+from rl_transfer.report.payoff_sheets import retention_sheet
 from rl_transfer.store import Store
 from rl_transfer.study import load_study
 
@@ -251,6 +253,16 @@ class TestCarriedOut:
         }
         assert not any(one.conditional or one.by_source for one in outcome.results.comparisons)
 
+    def test_what_is_retained_of_each(self, studied):
+        _, outcome, _ = studied
+        (pair,) = outcome.results.data.pairs
+        rows = {row[0]: row for row in retention_sheet(pair).rows}
+        # The one that is seen through a mapping can't be played.
+        assert set(rows) == {"reuse on first", "reuse on far", "replay on first", "replay on far"}
+        before = [source.return_T[-1] for source in pair.sources if source.arm == "source.far"]
+        after = [run.retained_returns[2] for run in pair.of_arm("reuse")]
+        assert rows["reuse on far"][2:4] == [f"{sum(before) / 2:.1f}", f"{sum(after) / 2:.1f}"]
+
     def test_files_name_them(self, studied):
         folder, _, _ = studied
         results = folder / "runs/studies/tiny"
@@ -263,6 +275,23 @@ class TestCarriedOut:
             (results / "curves.csv").read_text(),
         )
         assert list(results.glob("tensorboard/mine/source.far/seed*"))
+
+    def test_a_stored_agent_may_be_one_of_them(self, studied, tmp_path):
+        folder, _, _ = studied
+        store = Store(folder / "runs")
+        (name,) = [one.name for one in stored_sources(store) if one.name.startswith("mine/source.far/seed1-")]
+        file = write_study(tmp_path, pair={**PAIR, "other_sources": {"far": {**FAR, "source_agent": name}}}, arms=ARMS)
+        plan = plan_study(load_study(str(file)), store)
+        (stored,) = of_arm(plan, "source.far").values()
+        assert (stored.seed, stored.name) == (1, "mine/source.far/seed1")
+        assert {run.spec.other_sources[0].key for run in of_arm(plan, "reuse").values()} == {stored.key}
+        assert len({run.spec.source.key for run in of_arm(plan, "reuse").values()}) == 2
+        said = pair_settings(plan, plan.study.pairs[0])["other_sources"]["far"]
+        assert said["source_agent"] == {"name": name, "sha256": None}
+        arms = {"reuse": {**ARMS["reuse"], "sham": True}}
+        file = write_study(tmp_path, pair={**PAIR, "other_sources": {"far": {**FAR, "source_agent": name}}}, arms=arms)
+        with pytest.raises(ConfigError, match=r"arms\.reuse\.sham: .* is trained already"):
+            plan_study(load_study(str(file)), store)
 
     def test_again_trains_nothing(self, studied):
         folder, _, _ = studied

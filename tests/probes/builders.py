@@ -289,7 +289,8 @@ def outputs(folder: Path) -> dict[str, Any]:
     costs = read_json(folder / "costs.json")
     del costs["wall_seconds"]
     files = [path for path in (folder / "agent").glob("*") if path.suffix != ".zip"]
-    files += [folder / name for name in ("curve.csv", "episodes.csv", "transfer.csv", "retention.csv", "status.json")]
+    files += [folder / name for name in ("curve.csv", "episodes.csv", "transfer.csv", "status.json")]
+    files += folder.glob("retention*.csv")
     return {path.name: path.read_bytes() for path in files if path.exists()} | {"costs": costs}
 
 

@@ -143,6 +143,16 @@ def test_costs_add_up(sources, tmp_path):
     assert costs["source_steps"] == 128, "one run, used twice"
 
 
+def test_what_is_retained_is_measured_on_each_task_that_the_agent_can_play(sources, tmp_path):
+    spec, first, other = arm(sources, "dqn-shaping")
+    folder = carry_out(spec, tmp_path, first, others=[other])
+    assert {path.name for path in folder.glob("retention*")} == {"retention.csv", "retention.far.csv"}
+    rows = [len(path.read_text().splitlines()) - 1 for path in folder.glob("retention*")]
+    assert rows == [3, 3], "an episode a row"
+    mapped = carry_out(arm(sources, "dqn-shaping", swapped=True)[0], tmp_path, first, others=[other])
+    assert {path.name for path in mapped.glob("retention*")} == {"retention.csv"}
+
+
 @pytest.mark.parametrize("name", ["dqn-reuse", pytest.param("sac-reuse", marks=pytest.mark.slow)])
 def test_who_was_chosen_is_counted(name, sources, tmp_path):
     spec, first, other = arm(sources, name)
