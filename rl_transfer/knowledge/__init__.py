@@ -1,5 +1,6 @@
 """What a source agent leaves behind: networks by role and experience; reading, writing, scrambling."""
 
+from rl_transfer.knowledge.estimate import estimate_statistics
 from rl_transfer.knowledge.experience import Transitions
 from rl_transfer.knowledge.foreign import AgentFile, read_agent_file
 from rl_transfer.knowledge.foreign_statistics import StatisticsFile, read_statistics_file
@@ -38,6 +39,7 @@ __all__ = [
     "TensorFate",
     "Transitions",
     "draw_orders",
+    "estimate_statistics",
     "has_experience",
     "read_agent_file",
     "read_knowledge",

@@ -80,6 +80,12 @@ class Transitions:
         chosen = np.sort(np.argsort(-self.time_N, kind="stable")[:count])
         return self.map(lambda array: array[chosen])
 
+    @property
+    def episode_end_N(self) -> NDArray[np.bool_]:
+        """Where an episode ends, or what there is of it: also at the last transition of each environment."""
+        found: NDArray[np.bool_] = self.terminated_N | self.truncated_N | np.append(np.diff(self.time_N) <= 0, True)
+        return found
+
     def best_episodes(self, share: float) -> "Transitions":
         """The episodes with the highest returns, in the order they had; of equal ones the newer.
 
@@ -91,8 +97,8 @@ class Transitions:
         """
         if share >= 1 or not len(self):
             return self
-        end_N = self.terminated_N | self.truncated_N | np.append(np.diff(self.time_N) <= 0, True)
-        episode_N = np.cumsum(end_N) - end_N
+        end_N = self.episode_end_N
+        episode_N: NDArray[np.int64] = np.cumsum(end_N) - end_N
         return_E = np.bincount(episode_N, weights=self.reward_N)
         newest_E = self.time_N[end_N]
         count = math.ceil(share * len(return_E))

@@ -147,6 +147,24 @@ class Learner(Recipient):
         """
 
     @abstractmethod
+    def pretrain(self, transitions: Transitions, gradient_steps: int, generator: np.random.Generator) -> None:
+        """Make the algorithm's own updates on these transitions, before the first step.
+
+        Minibatches are as large as ever, and learning rates as at the start. Optimizers and all that counts or follows
+        from counts (schedules, exploration) are afterwards as before: what is learned is part of the learner's state.
+        The updates are counted as ``offline_gradient_steps``, not among ``gradient_steps``.
+
+        Args:
+            transitions: What to draw minibatches from, each with the same probability; none changes nothing.
+            gradient_steps: How many updates; 0 changes nothing.
+            generator: Where all randomness comes from; training's is as before.
+
+        Raises:
+            ConfigError: If the algorithm has no replay buffer, or the transitions have other shapes.
+            DivergedError: If parameters or the networks' outputs stop being finite.
+        """
+
+    @abstractmethod
     def act(self, observations: Any, *, deterministic: bool) -> NDArray[Any]:
         """Actions for a batch of observations.
 

@@ -55,6 +55,14 @@ class Method:
     claims: ClassVar[frozenset[Claim]] = frozenset()
     """What it decides in training and no other method of the arm may: who acts, what is rewarded."""
 
+    pretrains: ClassVar[bool] = False
+    """Whether it trains the learner before its first step, when nothing is frozen yet."""
+
+    @property
+    def frozen_roles(self) -> Collection[Role]:
+        """Roles that it leaves out of training from the first step on; refused beside a method that pretrains."""
+        return ()
+
     @property
     def named_roles(self) -> Collection[Role]:
         """Roles that its settings freeze or scale; a plan in which one of them has no tensors is refused."""
@@ -87,6 +95,24 @@ class Method:
 
         Returns:
             What became of each tensor, and of the transitions, where they are the method's business.
+        """
+        return ()
+
+    def pretrain(
+        self,
+        learner: Learner,  # noqa: ARG002 - a hook
+        knowledge: Knowledge,  # noqa: ARG002
+        generator: np.random.Generator,  # noqa: ARG002
+    ) -> Sequence[TensorFate]:
+        """Train the learner once, before its first step and after the ``transfer`` of all methods of the arm.
+
+        Args:
+            learner: The learner.
+            knowledge: As ``transfer`` got it.
+            generator: Where its random numbers come from; the method's own.
+
+        Returns:
+            As ``transfer``.
         """
         return ()
 

@@ -24,6 +24,7 @@ _COST_TITLES = {
     "fisher_samples": "samples for Fisher information",
     "fisher_steps": "steps for Fisher information",
     "gradient_steps": "gradient steps",
+    "offline_gradient_steps": "gradient steps before the first step",
     "guide_steps": "training steps by a guide",
     "discarded_steps": "training steps discarded",
     "teacher_calls": "questions to a teacher",

@@ -23,7 +23,7 @@ from rl_transfer.run.curve import Curve, play
 from rl_transfer.run.fisher import estimate_fisher
 from rl_transfer.run.reviews import Reviews, StartAnew, write_episodes
 from rl_transfer.run.teacher import source_teacher
-from rl_transfer.run.transfer import for_target, kinds_needed, print_fates, read_source, transfer, write_fates
+from rl_transfer.run.transfer import for_target, kinds_needed, pretrain, print_fates, read_source, transfer, write_fates
 from rl_transfer.store import read_json, read_spec, write_csv, write_json
 from rl_transfer.study import RunSpec
 from rl_transfer.tasks import Charged, Meter, Sham, SpaceMapping, TaskEnvironments, inspect_task, make, map_spaces
@@ -82,6 +82,8 @@ class Run:
             stop_after_segment: Stop at this boundary, as if killed there.
         """
         state = checkpoints.latest(self._checkpoints) or self._prepare()
+        if state is None:
+            return
         curve = Curve(self.spec, state.rows, self._tell_point)
         learner = self._restore(state)
         try:
@@ -115,20 +117,35 @@ class Run:
             log_folder=self._events if log else None,
         )
 
-    def _prepare(self) -> Checkpoint:
-        """Let the methods change a fresh learner, and write the first checkpoint."""
+    def _prepare(self) -> Checkpoint | None:
+        """Let the methods change a fresh learner, and write the first checkpoint; None where it diverged already."""
         shutil.rmtree(self._checkpoints, ignore_errors=True)
         learner = self._learner(log=False)
-        if self.source is not None:
-            knowledge = self._read_knowledge(learner)
-            fates = transfer(self.methods, learner, knowledge)
-            self._knowledge = self._to_keep(knowledge)
-            write_fates(self.folder / "transfer.csv", fates)
-            print_fates(fates)
+        try:
+            if self.source is not None:
+                self._carry_over(learner)
+        except DivergedError as error:
+            self._fail(error, learner, Curve(self.spec, (), self._tell_point), Checkpoint(segment=0))
+            return None
+        finally:
+            learner.close()
         first = Checkpoint(segment=0, teacher_calls=self._teacher_calls)
         checkpoints.save(self._checkpoints, first, learner)
-        learner.close()
         return first
+
+    def _carry_over(self, learner: Learner) -> None:
+        knowledge = self._read_knowledge(learner)
+        fates = transfer(self.methods, learner, knowledge)
+        write_fates(self.folder / "transfer.csv", fates)  # in case it diverges now
+        fates += pretrain(
+            self.methods,
+            learner,
+            knowledge,
+            lambda place: seeds.generator(self.spec.role, self.spec.seed, "pretraining", place),
+        )
+        self._knowledge = self._to_keep(knowledge)
+        write_fates(self.folder / "transfer.csv", fates)
+        print_fates(fates)
 
     def _kept_knowledge(self, learner: Learner) -> Knowledge:
         """What the methods keep, read once; the learner must be fresh then."""

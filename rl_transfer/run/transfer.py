@@ -1,6 +1,7 @@
 """The moment of transfer: a source's knowledge, scrambled for a placebo, enters a fresh learner."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,12 +106,44 @@ def transfer(methods: Sequence[Method], learner: Learner, knowledge: Knowledge) 
     """
     fates: list[TensorFate] = []
     for index, method in enumerate(methods):
-        try:
+        with _named(index, method):
             fates += method.transfer(learner, knowledge)
-        except ConfigError as error:
-            name = type(method).__module__.rpartition(".")[2]
-            raise ConfigError(error.message, key=".".join(filter(None, (str(index), name, error.key)))) from error
     return fates
+
+
+def pretrain(
+    methods: Sequence[Method], learner: Learner, knowledge: Knowledge, branch: Callable[[int], np.random.Generator]
+) -> list[TensorFate]:
+    """Let each method train the learner before its first step, once all have transferred what they transfer.
+
+    Args:
+        methods: The arm's methods, in order.
+        learner: The learner.
+        knowledge: As for :func:`transfer`.
+        branch: A generator for the method at a place of the list.
+
+    Returns:
+        What was used for that.
+
+    Raises:
+        ConfigError: If something does not fit.
+        DivergedError: If the learner diverges.
+    """
+    fates: list[TensorFate] = []
+    for index, method in enumerate(methods):
+        with _named(index, method):
+            fates += method.pretrain(learner, knowledge, branch(index))
+    return fates
+
+
+@contextmanager
+def _named(index: int, method: Method) -> Iterator[None]:
+    """Errors name the method and its place."""
+    try:
+        yield
+    except ConfigError as error:
+        name = type(method).__module__.rpartition(".")[2]
+        raise ConfigError(error.message, key=".".join(filter(None, (str(index), name, error.key)))) from error
 
 
 def _scrambled(knowledge: Knowledge, initial: Networks, generator: np.random.Generator) -> Knowledge:

@@ -45,6 +45,11 @@ ZERO = {
     "guard": [{"patience": 11}],
     "jump_start": [{"horizon": 0}, {"horizon": 0, "variant": "random"}],
     "l2_start_point": [{"coefficient": 0.0, "other_coefficient": 0.0}],
+    "offline_pretrain": [
+        {"gradient_steps": 0},
+        {"gradient_steps": 0, "best_episodes": 0.5, "exploration": "keep"},
+        {"transitions": 0},
+    ],
     "policy_reuse": [{"psi": 0.0}, {"reuse": 0.0}, {"reuse_share": 0.0}],
     "replay": [
         {"transitions": 0},
@@ -60,6 +65,8 @@ STRONG = {
     # Settings with which it must change something, where its defaults need more than a tiny source has.
     # The walk goes where it will, so a guide that is not learned from shows in the returns of the stages alone.
     "jump_start": {"horizon": 6, "stages": 3, "window": 2, "tolerance": 0.0},
+    # As by default but for the number.
+    "offline_pretrain": {"gradient_steps": 30},
 }
 METHODS = method_names()
 PAIRS = [(name, algorithm) for name in METHODS for algorithm in method_class(name).algorithms]

@@ -55,6 +55,11 @@ ARMS = {
     ),
     "dqn-jump-start": (dqn(n_step_returns=3), [("jump_start", {"variant": "random", "deterministic": False})]),
     "sac-policy-reuse": (tiny("sac"), [("policy_reuse", {"deterministic": False}), "shaping"]),
+    "dqn-pretrain": (
+        dqn(n_step_returns=3, normalize=True),
+        ["fine_tune", ("offline_pretrain", {"gradient_steps": 25, "exploration": "keep"})],
+    ),
+    "sac-pretrain": (tiny("sac", normalize=True), [("offline_pretrain", {"gradient_steps": 25}), "replay"]),
     "dqn-both": (dqn(), ["fine_tune", ("replay", {"transitions": 1000})]),
 }
 PLACEBOS = {f"{name}-placebo": arm for name, arm in ARMS.items()}

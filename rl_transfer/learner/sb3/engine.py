@@ -29,6 +29,7 @@ from rl_transfer.learner.sb3.conductor import Conductor, SegmentEnd
 from rl_transfer.learner.sb3.features import is_plain
 from rl_transfer.learner.sb3.fisher import fisher_diagonal
 from rl_transfer.learner.sb3.mixing import Mixing, Share
+from rl_transfer.learner.sb3.pretraining import COUNTERS, train_on
 from rl_transfer.learner.sb3.recipient import SB3Recipient
 from rl_transfer.learner.sb3.side_by_side import training_environments
 from rl_transfer.learner.seams import Guide, Reshape
@@ -36,14 +37,6 @@ from rl_transfer.store import write_bytes, write_json
 from rl_transfer.study import LearnerConfig
 from rl_transfer.tasks import LimitReachedError, Meter
 
-_COUNTERS = (
-    "num_timesteps",
-    "_n_updates",
-    "_episode_num",
-    "_current_progress_remaining",
-    "exploration_rate",
-    "_n_calls",
-)
 _LOG_POINTS = 50
 
 
@@ -162,6 +155,18 @@ class SB3Learner(SB3Recipient, Learner):
         if len(transitions):
             self._mixing.add(transitions, share, generator)
 
+    def pretrain(self, transitions: Transitions, gradient_steps: int, generator: np.random.Generator) -> None:
+        """Make the algorithm's own updates on transitions, before the first step."""
+        if not isinstance(self._model, OffPolicyAlgorithm) or self._replay is None:
+            raise ConfigError(f"{self.algorithm} has no replay buffer, so its updates can't be made on experience")
+        if not gradient_steps or not len(transitions):
+            return
+        buffer, before = replay.fixed_buffer(self._replay, transitions), self._gradient_steps
+        with self._divergence_named(), self.isolated(int(generator.integers(2**31))):
+            train_on(self._model, buffer, gradient_steps)
+        self._counts["offline_gradient_steps"] += self._gradient_steps - before
+        self._gradient_steps = before
+
     def act(self, observations: Any, *, deterministic: bool) -> NDArray[Any]:
         """Actions for a batch of observations."""
         if self._normalizer is not None:
@@ -220,22 +225,28 @@ class SB3Learner(SB3Recipient, Learner):
         conductor = Conductor(self, until, most, watch, self._config.rollout_steps, lambda: self._led_in_steps)
         rollouts = -(-(until - self.meter.steps) // self._config.rollout_steps)
         on_policy = self._replay is None
+        with self._divergence_named():
+            try:
+                self._model.learn(
+                    horizon - self._first_step - self._model.num_timesteps,
+                    callback=conductor,
+                    log_interval=max(rollouts // _LOG_POINTS, 1) if on_policy else 4,
+                    reset_num_timesteps=False,
+                )
+            except SegmentEnd:
+                pass
+            except LimitReachedError:
+                self._counts["discarded_steps"] += conductor.unused_steps
+
+    @contextmanager
+    def _divergence_named(self) -> Iterator[None]:
+        """Updates, after which every parameter must be finite; whatever fails where one is not, failed for that."""
         try:
-            self._model.learn(
-                horizon - self._first_step - self._model.num_timesteps,
-                callback=conductor,
-                log_interval=max(rollouts // _LOG_POINTS, 1) if on_policy else 4,
-                reset_num_timesteps=False,
-            )
-        except SegmentEnd:
-            pass
-        except LimitReachedError:
-            self._counts["discarded_steps"] += conductor.unused_steps
+            yield
         except RLTransferError:
             raise
-        except Exception as error:
-            if not networks.is_finite(self._model):
-                raise DivergedError(f"parameters are no longer finite at step {self.meter.steps}") from error
+        except Exception:
+            self.refuse_divergence()
             raise
         self.refuse_divergence()
 
@@ -294,7 +305,7 @@ class SB3Learner(SB3Recipient, Learner):
             replay.save_rows(self._replay, folder / f"replay-{segment:04d}.npz", before=self._rows_saved, added=added)
         if self._first_replay is None:
             self._first_replay = segment
-        counters = {name: getattr(self._model, name) for name in _COUNTERS if hasattr(self._model, name)}
+        counters = {name: getattr(self._model, name) for name in COUNTERS if hasattr(self._model, name)}
         state = {
             "parameters": self._model.get_parameters(),
             "exploration": networks.extra_variables(self._model),
