@@ -1,5 +1,6 @@
 """What a source agent leaves behind: networks by role and experience; reading, writing, scrambling."""
 
+from rl_transfer.knowledge.distributions import Categorical, Deterministic, Distribution, Gaussian, split_choices
 from rl_transfer.knowledge.estimate import estimate_statistics
 from rl_transfer.knowledge.experience import Transitions
 from rl_transfer.knowledge.foreign import AgentFile, read_agent_file
@@ -26,7 +27,11 @@ from rl_transfer.knowledge.translate_networks import translate_networks
 __all__ = [
     "ROLES",
     "AgentFile",
+    "Categorical",
+    "Deterministic",
+    "Distribution",
     "Fate",
+    "Gaussian",
     "Knowledge",
     "KnowledgeKind",
     "Moments",
@@ -51,6 +56,7 @@ __all__ = [
     "scramble_networks",
     "scramble_optimizer",
     "scramble_transitions",
+    "split_choices",
     "translate_networks",
     "translate_statistics",
     "translate_transitions",

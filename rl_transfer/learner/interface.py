@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_transfer.knowledge import Networks, OptimizerState, Role, Statistics, Transitions
+from rl_transfer.learner.losses import Loss
 from rl_transfer.learner.seams import Guide, Reshape
 from rl_transfer.study import LearnerConfig
 from rl_transfer.tasks import Meter
@@ -130,7 +131,7 @@ class Learner(Recipient):
     @abstractmethod
     def mix_experience(
         self, transitions: Transitions, share: Callable[[int], float], generator: np.random.Generator
-    ) -> None:
+    ) -> int | None:
         """Let a share of every minibatch come from these transitions, which stay beside the replay buffer for ever.
 
         Over any number of minibatches the share is kept to within half a sample, whatever their size: what rounding
@@ -141,6 +142,9 @@ class Learner(Recipient):
             transitions: What to draw from, each with the same probability; none changes nothing.
             share: The share by charged steps, from 0 to 1.
             generator: What draws them; the rest of a minibatch is drawn as without them.
+
+        Returns:
+            The number by which a loss's minibatches tell where a sample comes from; None for no transitions.
 
         Raises:
             ConfigError: If the algorithm has no replay buffer, or the transitions have other shapes.
@@ -162,6 +166,17 @@ class Learner(Recipient):
         Raises:
             ConfigError: If the algorithm has no replay buffer, or the transitions have other shapes.
             DivergedError: If parameters or the networks' outputs stop being finite.
+        """
+
+    @abstractmethod
+    def add_loss(self, loss: Loss) -> None:
+        """Add a loss on the minibatch of each optimizer step from now on.
+
+        The minibatches are those of the algorithm's own losses, drawn as without it. Its gradient joins the algorithm's
+        just before the step, and is clipped together with it where the algorithm clips.
+
+        Raises:
+            ConfigError: If the algorithm has no network that the loss is about, or trains it through no optimizer.
         """
 
     @abstractmethod

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,14 @@ from stable_baselines3.common.vec_env import VecEnv
 from rl_transfer.errors import ConfigError, DivergedError, RLTransferError, StoreError
 from rl_transfer.knowledge import Networks, Transitions
 from rl_transfer.learner.interface import EnvFactory, Learner, Watch
+from rl_transfer.learner.losses import Loss
 from rl_transfer.learner.sb3 import networks, normalization, optimizer_state, replay
 from rl_transfer.learner.sb3.between import Between, led_in, let_act
 from rl_transfer.learner.sb3.build import build_model
 from rl_transfer.learner.sb3.conductor import Conductor, SegmentEnd
 from rl_transfer.learner.sb3.features import is_plain
 from rl_transfer.learner.sb3.fisher import fisher_diagonal
+from rl_transfer.learner.sb3.minibatches import Rollouts, see_samples
 from rl_transfer.learner.sb3.mixing import Mixing, Share
 from rl_transfer.learner.sb3.pretraining import COUNTERS, train_on
 from rl_transfer.learner.sb3.recipient import SB3Recipient
@@ -148,12 +151,19 @@ class SB3Learner(SB3Recipient, Learner):
         self._carried_transitions += kept
         return kept
 
-    def mix_experience(self, transitions: Transitions, share: Share, generator: np.random.Generator) -> None:
+    def mix_experience(self, transitions: Transitions, share: Share, generator: np.random.Generator) -> int | None:
         """Let a share of every minibatch come from transitions beside the replay buffer."""
         if self._mixing is None:
             raise ConfigError(f"{self.algorithm} has no replay buffer to mix experience with")
-        if len(transitions):
-            self._mixing.add(transitions, share, generator)
+        return self._mixing.add(transitions, share, generator) if len(transitions) else None
+
+    def add_loss(self, loss: Loss) -> None:
+        """Add a loss on the minibatch of each optimizer step."""
+        self._losses.add(loss)
+        if self._mixing is None:
+            Rollouts(self._model, self._between, self._losses.see)
+        else:
+            self._mixing.watch(partial(see_samples, self._between.observation_space, self._losses.see))
 
     def pretrain(self, transitions: Transitions, gradient_steps: int, generator: np.random.Generator) -> None:
         """Make the algorithm's own updates on transitions, before the first step."""

@@ -12,6 +12,7 @@ from rl_transfer.knowledge import Networks, OptimizerState, Role, Statistics
 from rl_transfer.learner.interface import Recipient
 from rl_transfer.learner.sb3 import inspection, networks, normalization, optimizer_state
 from rl_transfer.learner.sb3.exploration import keep_exploration
+from rl_transfer.learner.sb3.losses import Losses, change_gradients
 from rl_transfer.learner.sb3.penalties import Penalties
 from rl_transfer.learner.sb3.regime import Regime, optimizers
 
@@ -27,8 +28,9 @@ class SB3Recipient(Recipient):
     def __init__(self, model: BaseAlgorithm, normalizer: VecNormalize | None) -> None:
         self.algorithm = networks.algorithm_name(model)
         self._model, self._normalizer = model, normalizer
+        self._losses, self._penalties = Losses(model), Penalties(model)
         # Before the regime, which takes the gradients of what is frozen away.
-        self._penalties = Penalties(model, optimizers(model))
+        change_gradients(model, optimizers(model), [self._losses.add_gradients, self._penalties.add_gradients])
         self._regime = Regime(model)
         self._keeps_exploration = False
 
