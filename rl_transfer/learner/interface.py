@@ -151,7 +151,13 @@ class Learner(Recipient):
         """
 
     @abstractmethod
-    def pretrain(self, transitions: Transitions, gradient_steps: int, generator: np.random.Generator) -> None:
+    def pretrain(
+        self,
+        transitions: Transitions,
+        gradient_steps: int,
+        generator: np.random.Generator,
+        losses: Sequence[Loss] = (),
+    ) -> None:
         """Make the algorithm's own updates on these transitions, before the first step.
 
         Minibatches are as large as ever, and learning rates as at the start. Optimizers and all that counts or follows
@@ -162,9 +168,11 @@ class Learner(Recipient):
             transitions: What to draw minibatches from, each with the same probability; none changes nothing.
             gradient_steps: How many updates; 0 changes nothing.
             generator: Where all randomness comes from; training's is as before.
+            losses: Losses beside the algorithm's own, for these updates alone.
 
         Raises:
-            ConfigError: If the algorithm has no replay buffer, or the transitions have other shapes.
+            ConfigError: If the algorithm has no replay buffer, if the transitions have other shapes, or as for
+                :meth:`add_loss`.
             DivergedError: If parameters or the networks' outputs stop being finite.
         """
 

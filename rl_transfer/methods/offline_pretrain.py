@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field, NonNegativeInt
+from pydantic import ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
+from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import (
     Knowledge,
     KnowledgeKind,
@@ -15,9 +16,12 @@ from rl_transfer.knowledge import (
     Transitions,
     estimate_statistics,
 )
-from rl_transfer.learner import Learner
+from rl_transfer.learner import VALUE_LEARNERS, Learner, Loss
+from rl_transfer.methods._conservative import ConservativeCritics, ConservativeValues
 from rl_transfer.methods._method import Method
 from rl_transfer.study import OFF_POLICY
+
+_PAPER_VALUES, _PAPER_CRITICS = 1.0, 5.0
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
@@ -26,11 +30,12 @@ class OfflinePretrain(Method):
 
     As DQfD does for 750,000 updates on Atari games (Hester et al., "Deep Q-learning from demonstrations", AAAI 2018)
     and AWAC for 25,000 in continuous control, the default here (Nair et al. 2020, and its code in rlkit), each with
-    losses of its own; here it is the learner's loss alone. Minibatches, learning rate (as at the start) and the
-    rhythm of the target networks are the learner's. Its first step then finds networks and targets so trained, fresh
-    optimizers, and schedules, exploration and replay as from scratch: add ``replay`` to keep the transitions in it. The
-    updates are counted as ``offline_gradient_steps``. What other methods copy is there before, whatever their order;
-    penalties and losses of theirs begin with the first step, and methods that freeze are refused.
+    losses of its own; here it is the learner's, with CQL's conservative term as an option. Minibatches, learning rate
+    (as at the start) and the rhythm of the target networks are the learner's. Its first step then finds networks and
+    targets so trained, fresh optimizers, and schedules, exploration and replay as from scratch: add ``replay`` to keep
+    the transitions in it. The updates are counted as ``offline_gradient_steps``. What other methods copy is there
+    before, whatever their order; penalties and losses of theirs begin with the first step, and methods that freeze are
+    refused.
 
     A learner that normalises starts from statistics of these transitions, as many samples as there are, unless another
     method has carried the source's: without any, its networks would see something else in its first steps.
@@ -41,16 +46,31 @@ class OfflinePretrain(Method):
         best_episodes: Share of the source's episodes, those with the highest returns, to take transitions from.
         exploration: ``anew`` as from scratch, random actions and epsilon included; ``keep`` as an agent that has
             learned already: epsilon at its final value and no random actions at the start.
+        conservative: Whether the conservative term of CQL(H) is added to the loss of each critic, before the first step
+            only: it pushes down the values of actions that the transitions do not show (Kumar et al., NeurIPS 2020).
+        conservative_coefficient: What it is multiplied with. By default what the authors' code comes with: 1 for value
+            learners (QR-DQN on a tenth of Atari's data), 5 where there is a policy (MuJoCo; they name 10 as well).
+        conservative_samples: Uniform actions, and as many of the policy's, that it is estimated on for each observation
+            where actions are Box (10 in the paper's appendix F); a deterministic policy has none to weigh by density,
+            so for td3 and ddpg uniform ones stand alone.
     """
 
     gradient_steps: NonNegativeInt = 25_000
     transitions: NonNegativeInt | None = None
     best_episodes: Annotated[float, Field(gt=0, le=1)] = 1.0
     exploration: Literal["anew", "keep"] = "anew"
+    conservative: bool = False
+    conservative_coefficient: PositiveFloat | None = None
+    conservative_samples: PositiveInt = 10
 
     needs: ClassVar[frozenset[KnowledgeKind]] = frozenset({"experience"})
     algorithms: ClassVar[tuple[str, ...]] = OFF_POLICY
     pretrains: ClassVar[bool] = True
+
+    def check(self, algorithm: str) -> None:  # noqa: ARG002 - a hook
+        """Refuse a coefficient of nothing."""
+        if self.conservative_coefficient is not None and not self.conservative:
+            raise ConfigError("nothing is multiplied with it: set conservative: true", key="conservative_coefficient")
 
     def pretrain(self, learner: Learner, knowledge: Knowledge, generator: np.random.Generator) -> Sequence[TensorFate]:
         """Train on the transitions.
@@ -67,10 +87,18 @@ class OfflinePretrain(Method):
         fates = [self._fate(found=len(knowledge.experience), used=len(chosen))]
         if len(chosen):
             fates += _start_statistics(learner, chosen)
-            learner.pretrain(chosen, self.gradient_steps, generator)
+            learner.pretrain(chosen, self.gradient_steps, generator, self._losses(learner.algorithm, generator))
             if self.exploration == "keep":
                 learner.keep_exploration()
         return fates
+
+    def _losses(self, algorithm: str, generator: np.random.Generator) -> Sequence[Loss]:
+        if not self.conservative:
+            return ()
+        if algorithm in VALUE_LEARNERS:
+            return (ConservativeValues(self.conservative_coefficient or _PAPER_VALUES),)
+        coefficient = self.conservative_coefficient or _PAPER_CRITICS
+        return (ConservativeCritics(coefficient, self.conservative_samples, generator),)
 
     def _chosen(self, experience: Transitions) -> Transitions:
         best = experience.best_episodes(self.best_episodes)

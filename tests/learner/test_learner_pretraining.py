@@ -10,6 +10,7 @@ from torch import nn
 
 from rl_transfer.errors import ConfigError, DivergedError
 from rl_transfer.knowledge import Transitions
+from rl_transfer.learner import ValuesLoss
 from rl_transfer.learner.sb3.networks import by_role
 from rl_transfer.learner.sb3.regime import optimizers
 from rl_transfer.study import OFF_POLICY
@@ -171,6 +172,52 @@ def test_minibatches_are_normalised_with_the_statistics_as_they_are(monkeypatch)
     agent.close()
     # Mean 0 and variance 1 at the start: observations as they are, but for the library's 1e-8 beside the variance.
     assert {tuple(np.round(row, 5)) for batch in seen for row in batch} == {tuple(FIRST), tuple(LAST)}
+
+
+class Watching(ValuesLoss):
+    """Looks at minibatches, and adds a gradient or not."""
+
+    name = "watching"
+
+    def __init__(self, gradient=None):
+        self.gradient, self.seen = gradient, []
+
+    def of_values(self, batch, q_BA):
+        self.seen.append(batch)
+        return None if self.gradient is None else (0.0, np.full_like(q_BA, self.gradient))
+
+
+class TestLosses:
+    @pytest.mark.parametrize("normalize", [False, True])
+    def test_they_see_the_minibatches_and_leave_them_as_they_are(self, normalize):
+        plain, watched = (learner(dqn(normalize=normalize, n_step_returns=3)) for _ in range(2))
+        pretrained(plain, 9)
+        loss = Watching()
+        watched.pretrain(chain("dqn"), 9, np.random.default_rng(3), [loss])
+        assert as_bytes(plain.networks()) == as_bytes(watched.networks())
+        assert len(loss.seen) == 9
+        assert {tuple(row) for batch in loss.seen for row in batch.observation_B} == {tuple(FIRST), tuple(LAST)}
+        assert watched.source_samples == 0
+        plain.close()
+        watched.close()
+
+    def test_they_change_what_is_learned_and_end_with_it(self):
+        plain, changed = learner(dqn()), learner(dqn())
+        pretrained(plain, 9)
+        loss = Watching(gradient=5.0)
+        changed.pretrain(chain("dqn"), 9, np.random.default_rng(3), [loss])
+        low, high = (agent.values_of(np.array([FIRST], np.float32))[0] for agent in (changed, plain))
+        assert low < high
+        train(changed, 64)
+        assert len(loss.seen) == 9
+        plain.close()
+        changed.close()
+
+    def test_those_of_other_networks_are_refused(self):
+        agent = learner(tiny("sac"))
+        with pytest.raises(ConfigError, match="sac takes a PolicyLoss or CriticsLoss, Watching is none"):
+            agent.pretrain(chain("sac"), 9, np.random.default_rng(3), [Watching()])
+        agent.close()
 
 
 def test_it_trains_on_from_there_and_through_a_checkpoint(tmp_path):

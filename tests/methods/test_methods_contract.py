@@ -65,8 +65,8 @@ STRONG = {
     # Settings with which it must change something, where its defaults need more than a tiny source has.
     # The walk goes where it will, so a guide that is not learned from shows in the returns of the stages alone.
     "jump_start": {"horizon": 6, "stages": 3, "window": 2, "tolerance": 0.0},
-    # As by default but for the number.
-    "offline_pretrain": {"gradient_steps": 30},
+    # As by default but for the number, and conservative.
+    "offline_pretrain": {"gradient_steps": 30, "conservative": True},
 }
 METHODS = method_names()
 PAIRS = [(name, algorithm) for name in METHODS for algorithm in method_class(name).algorithms]

@@ -51,9 +51,9 @@ def test_it_trains_on_what_is_chosen(settings, chosen, monkeypatch):
     generator = np.random.default_rng(0)
     (fate,) = method(gradient_steps=7, **settings).pretrain(agent, Knowledge(experience=SOME), generator)
     agent.close()
-    ((transitions, steps, source),) = given
+    ((transitions, steps, source, losses),) = given
     assert transitions.observation_N[:, 0].tolist() == chosen
-    assert (steps, source) == (7, generator)
+    assert (steps, source, losses) == (7, generator, ())
     assert (fate.role, fate.fate, fate.from_shape, fate.to_shape) == ("experience", "copied", (6,), (len(chosen),))
     assert fate.why.startswith("7 updates on them before the first step")
 

@@ -59,7 +59,10 @@ ARMS = {
         dqn(n_step_returns=3, normalize=True),
         ["fine_tune", ("offline_pretrain", {"gradient_steps": 25, "exploration": "keep"})],
     ),
-    "sac-pretrain": (tiny("sac", normalize=True), [("offline_pretrain", {"gradient_steps": 25}), "replay"]),
+    "sac-pretrain": (
+        tiny("sac", normalize=True),
+        [("offline_pretrain", {"gradient_steps": 25, "conservative": True}), "replay"],
+    ),
     "dqn-both": (dqn(), ["fine_tune", ("replay", {"transitions": 1000})]),
 }
 PLACEBOS = {f"{name}-placebo": arm for name, arm in ARMS.items()}

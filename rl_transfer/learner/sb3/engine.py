@@ -165,14 +165,24 @@ class SB3Learner(SB3Recipient, Learner):
         else:
             self._mixing.watch(partial(see_samples, self._between.observation_space, self._losses.see))
 
-    def pretrain(self, transitions: Transitions, gradient_steps: int, generator: np.random.Generator) -> None:
+    def pretrain(
+        self,
+        transitions: Transitions,
+        gradient_steps: int,
+        generator: np.random.Generator,
+        losses: Sequence[Loss] = (),
+    ) -> None:
         """Make the algorithm's own updates on transitions, before the first step."""
         if not isinstance(self._model, OffPolicyAlgorithm) or self._replay is None:
             raise ConfigError(f"{self.algorithm} has no replay buffer, so its updates can't be made on experience")
         if not gradient_steps or not len(transitions):
             return
         buffer, before = replay.fixed_buffer(self._replay, transitions), self._gradient_steps
-        with self._divergence_named(), self.isolated(int(generator.integers(2**31))):
+        if losses:
+            observed = Mixing(buffer, lambda: 0, lambda _: None)
+            observed.watch(partial(see_samples, self._between.observation_space, self._losses.see))
+        seed = int(generator.integers(2**31))
+        with self._losses.with_others(losses), self._divergence_named(), self.isolated(seed):
             train_on(self._model, buffer, gradient_steps)
         self._counts["offline_gradient_steps"] += self._gradient_steps - before
         self._gradient_steps = before

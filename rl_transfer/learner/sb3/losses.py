@@ -1,6 +1,7 @@
 """Losses on the minibatches of a Stable-Baselines3 model, beside those that the library computes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,21 @@ class Losses:
             wanted = " or ".join(kind.__name__ for kind in kinds)
             raise ConfigError(f"{algorithm} takes a {wanted}, {type(loss).__name__} is none")
         self._added.append(loss)
+
+    @contextmanager
+    def with_others(self, losses: Sequence[Loss]) -> Iterator[None]:
+        """Other losses than those added so far, for a while.
+
+        Raises:
+            ConfigError: As :meth:`add`.
+        """
+        before, self._added = self._added, []
+        try:
+            for loss in losses:
+                self.add(loss)
+            yield
+        finally:
+            self._added, self._seen = before, None
 
     def see(self, observations: Any, batch: Minibatch) -> None:
         """Take note of the minibatch that the next optimizer steps learn from.
