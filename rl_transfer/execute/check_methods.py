@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rl_transfer.errors import ConfigError
 from rl_transfer.learner import refuse_empty_roles
 from rl_transfer.methods import Method, build_methods, method_class, resolve_methods
-from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named
-from rl_transfer.tasks import SpaceMapping
+from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named, TaskConfig
+from rl_transfer.tasks import SpaceMapping, make
 
 
 def check_methods(study: LoadedStudy, pair: LoadedPair, mapping: SpaceMapping) -> dict[str, tuple[Named, ...]]:
@@ -24,6 +24,7 @@ def check_methods(study: LoadedStudy, pair: LoadedPair, mapping: SpaceMapping) -
         try:
             resolved[name] = resolve_methods(arm.methods, learner.algorithm)
             _refuse_idle_settings(learner, mapping, pair.config.budget.target, arm.methods)
+            _refuse_for_target(pair.config.target, build_methods(arm.methods, learner.algorithm), arm.methods)
         except ConfigError as error:
             raise study.draft.under(error, "arms", name, "methods") from error
     return resolved
@@ -55,6 +56,23 @@ def _refuse_idle_settings(learner: LearnerConfig, mapping: SpaceMapping, budget:
         except ConfigError as error:
             key = ".".join(filter(None, (str(index), methods[index].name, error.key)))
             raise ConfigError(error.message, key=key) from error
+
+
+def _refuse_for_target(task: TaskConfig, methods: Sequence[Method], named: Sequence[Named]) -> None:
+    """Let the methods that want to see the target's environment see it."""
+    asking = [place for place, method in enumerate(methods) if type(method).check_target is not Method.check_target]
+    if not asking:
+        return
+    env = make(task)
+    try:
+        for place in asking:
+            try:
+                methods[place].check_target(env)
+            except ConfigError as error:
+                key = ".".join(filter(None, (str(place), named[place].name, error.key)))
+                raise ConfigError(error.message, key=key) from error
+    finally:
+        env.close()
 
 
 def _refuse_late_steps(method: Method, budget: int) -> None:

@@ -1,6 +1,7 @@
 """What a source agent leaves behind: networks by role and experience; reading, writing, scrambling."""
 
 from rl_transfer.knowledge.distributions import Categorical, Deterministic, Distribution, Gaussian, split_choices
+from rl_transfer.knowledge.dynamics import likeliest, refuse_unmodelled
 from rl_transfer.knowledge.estimate import estimate_statistics
 from rl_transfer.knowledge.experience import Transitions
 from rl_transfer.knowledge.foreign import AgentFile, read_agent_file
@@ -46,6 +47,7 @@ __all__ = [
     "draw_orders",
     "estimate_statistics",
     "has_experience",
+    "likeliest",
     "read_agent_file",
     "read_knowledge",
     "read_networks",
@@ -53,6 +55,7 @@ __all__ = [
     "read_statistics_file",
     "read_tensors",
     "refuse_unmappable_fisher",
+    "refuse_unmodelled",
     "scramble_networks",
     "scramble_optimizer",
     "scramble_transitions",

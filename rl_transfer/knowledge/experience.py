@@ -107,6 +107,11 @@ class Transitions:
         chosen_N = np.isin(episode_N, best)
         return ended.map(lambda array: array[chosen_N])
 
+    def with_outcomes(self, reward_N: NDArray[Any], terminated_N: NDArray[np.bool_]) -> "Transitions":
+        """The same transitions with other rewards and terminations; what ended and terminates no longer was cut."""
+        ended_N = self.terminated_N | self.truncated_N
+        return replace(self, reward_N=reward_N, terminated_N=terminated_N, truncated_N=ended_N & ~terminated_N)
+
     def write(self, path: Path) -> None:
         """Write the arrays as one uncompressed ``.npz`` file."""
         buffer = io.BytesIO()

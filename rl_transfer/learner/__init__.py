@@ -10,6 +10,7 @@ from rl_transfer.learner.carrying import (
     exploration_fates,
     misfitting_roles,
 )
+from rl_transfer.learner.conservative import ConservativeCritics, ConservativeValues
 from rl_transfer.learner.foreign import ForeignAgent, read_agent, read_backbone
 from rl_transfer.learner.interface import ActorFormat, EnvFactory, Learner, Recipient, actor_file, build_learner
 from rl_transfer.learner.losses import OWN, CriticsLoss, Loss, Minibatch, PolicyLoss, ValuesLoss
@@ -34,6 +35,8 @@ __all__ = [
     "POLICY_ROLES",
     "VALUE_LEARNERS",
     "ActorFormat",
+    "ConservativeCritics",
+    "ConservativeValues",
     "Copying",
     "CriticsLoss",
     "EnvFactory",

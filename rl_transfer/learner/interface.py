@@ -18,6 +18,7 @@ from rl_transfer.tasks import Meter
 
 EnvFactory = Callable[[], gymnasium.Env[Any, Any]]
 Watch = Callable[[int, int], None]
+Among = Callable[[int], NDArray[np.intp] | None]
 ActorFormat = Literal["onnx", "torch"]
 
 
@@ -114,8 +115,12 @@ class Learner(Recipient):
     meter: Meter
 
     @abstractmethod
-    def experience(self) -> Transitions | None:
-        """The transitions in its replay buffer; None for an algorithm without one."""
+    def experience(self, newest: int | None = None) -> Transitions | None:
+        """The transitions in its replay buffer; None for an algorithm without one.
+
+        Args:
+            newest: So many of the newest at most, a whole number of rows of one per environment; None for all.
+        """
 
     @abstractmethod
     def add_experience(self, transitions: Transitions) -> int:
@@ -129,8 +134,21 @@ class Learner(Recipient):
         """
 
     @abstractmethod
+    def relabelled(self, transitions: Transitions) -> Transitions:
+        """The same transitions with the rewards and terminations that its own task gives them; no step is taken.
+
+        Raises:
+            ConfigError: If the task can't tell them, if the transitions have other shapes, or the algorithm has no
+                replay buffer.
+        """
+
+    @abstractmethod
     def mix_experience(
-        self, transitions: Transitions, share: Callable[[int], float], generator: np.random.Generator
+        self,
+        transitions: Transitions,
+        share: Callable[[int], float],
+        generator: np.random.Generator,
+        among: Among | None = None,
     ) -> int | None:
         """Let a share of every minibatch come from these transitions, which stay beside the replay buffer for ever.
 
@@ -142,6 +160,8 @@ class Learner(Recipient):
             transitions: What to draw from, each with the same probability; none changes nothing.
             share: The share by charged steps, from 0 to 1.
             generator: What draws them; the rest of a minibatch is drawn as without them.
+            among: By charged steps the places of those that are drawn from, or None for all; asked for each minibatch
+                that has some of them.
 
         Returns:
             The number by which a loss's minibatches tell where a sample comes from; None for no transitions.

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+import gymnasium
 import numpy as np
 
 from rl_transfer.knowledge import Knowledge, KnowledgeKind, Role, TensorFate
@@ -85,6 +86,16 @@ class Method:
 
     def check(self, algorithm: str) -> None:
         """Refuse settings that can't work with an algorithm, before anything is trained.
+
+        Raises:
+            ConfigError: Says which setting and what to do.
+        """
+
+    def check_target(self, env: gymnasium.Env[Any, Any]) -> None:
+        """Refuse settings that can't work with the target's environment, before anything is trained.
+
+        Args:
+            env: The environment, made for this; not to be stepped.
 
         Raises:
             ConfigError: Says which setting and what to do.

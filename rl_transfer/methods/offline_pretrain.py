@@ -1,8 +1,9 @@
 """Offline pretraining: gradient steps on the source's transitions before the first step."""
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
+import gymnasium
 import numpy as np
 from pydantic import ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
@@ -16,10 +17,10 @@ from rl_transfer.knowledge import (
     Transitions,
     estimate_statistics,
 )
-from rl_transfer.learner import VALUE_LEARNERS, Learner, Loss
-from rl_transfer.methods._conservative import ConservativeCritics, ConservativeValues
+from rl_transfer.learner import VALUE_LEARNERS, ConservativeCritics, ConservativeValues, Learner, Loss
 from rl_transfer.methods._method import Method
 from rl_transfer.study import OFF_POLICY
+from rl_transfer.tasks import task_outcomes
 
 _PAPER_VALUES, _PAPER_CRITICS = 1.0, 5.0
 
@@ -44,6 +45,8 @@ class OfflinePretrain(Method):
         gradient_steps: Updates before the first step; 0 is learning from scratch.
         transitions: How many of the newest to train on, at most; None takes all.
         best_episodes: Share of the source's episodes, those with the highest returns, to take transitions from.
+        relabel: Whether they get the rewards and terminations that the target gives them, before episodes are chosen;
+            as for ``replay``.
         exploration: ``anew`` as from scratch, random actions and epsilon included; ``keep`` as an agent that has
             learned already: epsilon at its final value and no random actions at the start.
         conservative: Whether the conservative term of CQL(H) is added to the loss of each critic, before the first step
@@ -58,6 +61,7 @@ class OfflinePretrain(Method):
     gradient_steps: NonNegativeInt = 25_000
     transitions: NonNegativeInt | None = None
     best_episodes: Annotated[float, Field(gt=0, le=1)] = 1.0
+    relabel: bool = False
     exploration: Literal["anew", "keep"] = "anew"
     conservative: bool = False
     conservative_coefficient: PositiveFloat | None = None
@@ -72,6 +76,11 @@ class OfflinePretrain(Method):
         if self.conservative_coefficient is not None and not self.conservative:
             raise ConfigError("nothing is multiplied with it: set conservative: true", key="conservative_coefficient")
 
+    def check_target(self, env: gymnasium.Env[Any, Any]) -> None:
+        """Refuse to relabel where the target can't."""
+        if self.relabel:
+            task_outcomes(env)
+
     def pretrain(self, learner: Learner, knowledge: Knowledge, generator: np.random.Generator) -> Sequence[TensorFate]:
         """Train on the transitions.
 
@@ -83,8 +92,9 @@ class OfflinePretrain(Method):
             DivergedError: If the learner diverges.
         """
         assert knowledge.experience is not None
-        chosen = self._chosen(knowledge.experience) if self.gradient_steps else knowledge.experience.newest(0)
-        fates = [self._fate(found=len(knowledge.experience), used=len(chosen))]
+        experience = knowledge.experience
+        chosen = self._chosen(experience, learner) if self.gradient_steps else experience.newest(0)
+        fates = [self._fate(found=len(experience), used=len(chosen))]
         if len(chosen):
             fates += _start_statistics(learner, chosen)
             learner.pretrain(chosen, self.gradient_steps, generator, self._losses(learner.algorithm, generator))
@@ -100,12 +110,16 @@ class OfflinePretrain(Method):
         coefficient = self.conservative_coefficient or _PAPER_CRITICS
         return (ConservativeCritics(coefficient, self.conservative_samples, generator),)
 
-    def _chosen(self, experience: Transitions) -> Transitions:
+    def _chosen(self, experience: Transitions, learner: Learner) -> Transitions:
+        if self.relabel:
+            experience = learner.relabelled(experience)
         best = experience.best_episodes(self.best_episodes)
         return best if self.transitions is None else best.newest(self.transitions)
 
     def _fate(self, *, found: int, used: int) -> TensorFate:
         why = f"{self.gradient_steps} updates on them before the first step"
+        if self.relabel:
+            why += "; with the target's rewards"
         if self.best_episodes < 1:
             why += f"; of the best {self.best_episodes:.0%} of the episodes"
         return TensorFate(

@@ -213,6 +213,16 @@ def test_a_teacher_whose_spaces_nothing_is_taken_of_is_refused(tmp_path):
     assert planned(tmp_path, 'arms.fine_tune.methods=["shaping"]', mapping={"action": []}).runs
 
 
+def test_what_the_target_can_not_do_for_a_method_is_refused(tmp_path):
+    target = {"id": "transfer/CartPole-v0", "wrappers": [{"scale_reward": {"factor": 2.0}}]}
+    for name in ("replay", "offline_pretrain"):
+        arms = f'arms.fine_tune.methods=["fine_tune", {{"{name}": {{"relabel": true}}}}]'
+        message = refused(tmp_path, arms, learner={"algorithm": "dqn"}, target=target)
+        assert f"arms.fine_tune.methods.1.{name}.relabel: the target can't tell the rewards" in message
+        assert "the wrapper ScaleReward has no outcomes_of" in message
+        assert planned(tmp_path, arms, learner={"algorithm": "dqn"}).runs
+
+
 def test_errors_say_which_file_line_or_override_it_was(tmp_path):
     assert re.match(r"\S+mine\.yaml:\d+: budget\.target: ", refused(tmp_path, budget={"source": 640, "target": 1300}))
     assert refused(tmp_path, "budget.target=1300").startswith("--set: budget.target: ")

@@ -55,6 +55,7 @@ ZERO = {
         {"transitions": 0},
         {"transitions": 0, "share": 0.5},
         {"share": 0.0, "share_end": 0.0, "decay_steps": 10, "best_episodes": 0.5},
+        {"share": 0.0, "likeliest": 0.5, "model_steps": 20},
     ],
     "shaping": [{"coefficient": 0.0}],
 }

@@ -46,6 +46,15 @@ ARMS = {
     "ppo-elastic": (ppo(normalize=True), ["fine_tune", ("elastic_weights", {"samples": 40})]),
     "sac-elastic": (tiny("sac"), [("elastic_weights", {"samples": 40, "coefficient": 50.0})]),
     "dqn-mixed": (dqn(n_step_returns=3), [("replay", {"share": 0.7, "share_end": 0.1, "decay_steps": 100})]),
+    # A model of the dynamics is fitted within segments too, and the buffer forgets.
+    "dqn-likeliest": (
+        dqn(buffer_size=40),
+        [("replay", {"share": 0.5, "likeliest": 0.3, "model_steps": 24}), ("replay", {"transitions": 20})],
+    ),
+    "sac-likeliest": (
+        tiny("sac", normalize=True),
+        [("replay", {"share": 0.5, "likeliest": 0.5, "model_steps": 40}), "fine_tune"],
+    ),
     "sac-mixed": (tiny("sac", normalize=True), [("replay", {"share": 0.3, "best_episodes": 0.5})]),
     "ppo-shaping": (ppo(normalize=True), ["fine_tune", "shaping"]),
     "dqn-shaping": (dqn(n_step_returns=3), [("shaping", {"coefficient": 3.0})]),

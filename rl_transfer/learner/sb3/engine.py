@@ -22,7 +22,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from rl_transfer.errors import ConfigError, DivergedError, RLTransferError, StoreError
 from rl_transfer.knowledge import Networks, Transitions
-from rl_transfer.learner.interface import EnvFactory, Learner, Watch
+from rl_transfer.learner.interface import Among, EnvFactory, Learner, Watch
 from rl_transfer.learner.losses import Loss
 from rl_transfer.learner.sb3 import networks, normalization, optimizer_state, replay
 from rl_transfer.learner.sb3.between import Between, led_in, let_act
@@ -34,11 +34,12 @@ from rl_transfer.learner.sb3.minibatches import Rollouts, see_samples
 from rl_transfer.learner.sb3.mixing import Mixing, Share
 from rl_transfer.learner.sb3.pretraining import COUNTERS, train_on
 from rl_transfer.learner.sb3.recipient import SB3Recipient
+from rl_transfer.learner.sb3.relabelling import relabel
 from rl_transfer.learner.sb3.side_by_side import training_environments
 from rl_transfer.learner.seams import Guide, Reshape
 from rl_transfer.store import write_bytes, write_json
 from rl_transfer.study import LearnerConfig
-from rl_transfer.tasks import LimitReachedError, Meter
+from rl_transfer.tasks import LimitReachedError, Meter, task_outcomes
 
 _LOG_POINTS = 50
 
@@ -137,9 +138,9 @@ class SB3Learner(SB3Recipient, Learner):
     def _replay(self) -> ReplayBuffer | None:
         return getattr(self._model, "replay_buffer", None)
 
-    def experience(self) -> Transitions | None:
+    def experience(self, newest: int | None = None) -> Transitions | None:
         """The transitions in the replay buffer; None without one."""
-        return None if self._replay is None else replay.read_transitions(self._replay)
+        return None if self._replay is None else replay.read_transitions(self._replay, newest)
 
     def add_experience(self, transitions: Transitions) -> int:
         """Put transitions into the replay buffer."""
@@ -151,11 +152,24 @@ class SB3Learner(SB3Recipient, Learner):
         self._carried_transitions += kept
         return kept
 
-    def mix_experience(self, transitions: Transitions, share: Share, generator: np.random.Generator) -> int | None:
+    def relabelled(self, transitions: Transitions) -> Transitions:
+        """The same transitions with the rewards and terminations of the learner's own task."""
+        if self._replay is None:
+            raise ConfigError(f"{self.algorithm} has no replay buffer, so transitions are nothing to it")
+        replay.refuse_unsuitable(self._replay, transitions)
+        env = self._environments[0]()
+        try:
+            return relabel(transitions, task_outcomes(env), env.observation_space, env.action_space)
+        finally:
+            env.close()
+
+    def mix_experience(
+        self, transitions: Transitions, share: Share, generator: np.random.Generator, among: Among | None = None
+    ) -> int | None:
         """Let a share of every minibatch come from transitions beside the replay buffer."""
         if self._mixing is None:
             raise ConfigError(f"{self.algorithm} has no replay buffer to mix experience with")
-        return self._mixing.add(transitions, share, generator) if len(transitions) else None
+        return self._mixing.add(transitions, share, generator, among) if len(transitions) else None
 
     def add_loss(self, loss: Loss) -> None:
         """Add a loss on the minibatch of each optimizer step."""

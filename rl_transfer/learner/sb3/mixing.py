@@ -11,6 +11,7 @@ from stable_baselines3.common.buffers import ReplayBuffer
 from stable_baselines3.common.vec_env import VecNormalize
 
 from rl_transfer.knowledge import Transitions
+from rl_transfer.learner.interface import Among
 from rl_transfer.learner.sb3.replay import fixed_buffer
 
 Share = Callable[[int], float]
@@ -19,11 +20,18 @@ Observer = Callable[[Any, Any, NDArray[np.int64]], None]
 
 
 class _Source(NamedTuple):
-    """Transitions, the share of each minibatch that they make up by charged steps, and what draws them."""
+    """Transitions, the share of each minibatch that they make up by charged steps, and what draws them from which."""
 
     buffer: ReplayBuffer
     share: Share
     generator: np.random.Generator
+    among: Among | None
+
+    def draw(self, count: int, step: int) -> NDArray[np.intp]:
+        """Places of so many of them."""
+        chosen = None if self.among is None else self.among(step)
+        drawn = self.generator.integers(self.buffer.buffer_size if chosen is None else len(chosen), size=count)
+        return drawn if chosen is None else chosen[drawn]
 
 
 class Mixing:
@@ -51,7 +59,9 @@ class Mixing:
         """Transitions beside the buffer."""
         return sum(source.buffer.buffer_size for source in self._sources)
 
-    def add(self, transitions: Transitions, share: Share, generator: np.random.Generator) -> int:
+    def add(
+        self, transitions: Transitions, share: Share, generator: np.random.Generator, among: Among | None = None
+    ) -> int:
         """Draw a share of every minibatch from these transitions from now on.
 
         Returns:
@@ -60,7 +70,7 @@ class Mixing:
         Raises:
             ConfigError: If observations or actions have other shapes than the buffer's.
         """
-        self._sources.append(_Source(fixed_buffer(self._buffer, transitions), share, generator))
+        self._sources.append(_Source(fixed_buffer(self._buffer, transitions), share, generator, among))
         # A checkpoint may have told already what it is owed.
         self._owed += [0.0] * (len(self._sources) - len(self._owed))
         vars(self._buffer)["sample"] = self.sample
@@ -87,7 +97,7 @@ class Mixing:
         if self._sources:
             self._record(sum(counts) / batch_size)
         chosen = [
-            source.generator.integers(source.buffer.buffer_size, size=count) if count else None
+            source.draw(count, self._clock()) if count else None
             for source, count in zip(self._sources, counts, strict=True)
         ]
         if self._observer is None:

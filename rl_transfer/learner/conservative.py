@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_transfer.knowledge import Distribution, Gaussian
-from rl_transfer.learner import CriticsLoss, Minibatch, ValuesLoss
+from rl_transfer.learner.losses import CriticsLoss, Minibatch, ValuesLoss
 
 Array = NDArray[np.float64]
 _NAME = "conservative"
