@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from rl_transfer.knowledge.anchors import Anchors
 from rl_transfer.knowledge.experience import Transitions
 from rl_transfer.knowledge.networks import Networks, Role, read_networks, write_networks
 from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, write_optimizer
@@ -30,6 +31,7 @@ class Knowledge:
         experience: Transitions.
         fisher: Estimated diagonal of the Fisher information of its networks, tensor for tensor.
         teacher: The source agent itself, to be asked.
+        anchors: What the target's scores are measured by, where a method of the arm asks.
         resized: Shapes that tensors had before the mapping laid them out, by ``role/name``; ``()`` for none.
         unmapped: Shapes of the source's tensors of which the mapping takes nothing, by ``role/name``.
         misfits: Roles that can't be carried into this target, and why.
@@ -44,6 +46,7 @@ class Knowledge:
     experience: Transitions | None = None
     fisher: Networks | None = None
     teacher: Teacher | None = None
+    anchors: Anchors | None = None
     resized: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     unmapped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     misfits: Mapping[Role, str] = field(default_factory=dict)

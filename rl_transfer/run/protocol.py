@@ -14,7 +14,7 @@ import numpy as np
 
 from rl_transfer import seeds
 from rl_transfer.errors import DivergedError, EnvironmentFailedError, RLTransferError
-from rl_transfer.knowledge import Knowledge, Networks, Teacher, write_knowledge
+from rl_transfer.knowledge import Anchors, Knowledge, Networks, Teacher, write_knowledge
 from rl_transfer.learner import EnvFactory, Learner, build_learner
 from rl_transfer.methods import build_methods
 from rl_transfer.run import checkpoint as checkpoints
@@ -150,12 +150,16 @@ class Run:
         knowledge = for_target(knowledge, learner, mapping, self._scrambler())
         if "teacher" in kinds and self._teacher is None:
             self._teacher = source_teacher(self.source, mapping, learner.networks(), self._scrambler())
-        return replace(knowledge, teacher=self._teacher)
+        return replace(knowledge, teacher=self._teacher, anchors=self._anchors)
 
     def _scrambler(self) -> np.random.Generator | None:
         """Always the same: networks and a teacher's are scrambled alike."""
         scrambled = self.spec.source is not None and self.spec.source.scrambled
         return seeds.generator(self.spec.role, self.spec.seed, "scramble") if scrambled else None
+
+    @property
+    def _anchors(self) -> Anchors | None:
+        return None if self.spec.anchors is None else Anchors(**self.spec.anchors.model_dump())
 
     @property
     def _teacher_calls(self) -> int:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from builders import BOX_WALK, WALK, as_bytes, first_gradients, flat, learner, tiny, train
+from builders import BOX_WALK, DIAL, WALK, as_bytes, first_gradients, flat, learner, tiny, train
 from gymnasium import spaces
 
 from rl_transfer.errors import ConfigError
@@ -367,3 +367,35 @@ def test_several_choices_at_once():
     assert said.logits_BK.tolist() == [[0.0, 0.5, 0.0, -1.0]]
     (gradient,) = torch.autograd.grad(found, both, torch.tensor([[9.0, 2.0, 9.0, 3.0]]))
     assert gradient.tolist() == [[2.0, 3.0]]
+
+
+def test_policies_speak_in_units_of_their_bounds():
+    seen = np.ones((3, 1), np.float32)
+    for algorithm in ("ppo", "sac", "td3"):
+        agent = learner(tiny(algorithm, n_envs=1), DIAL)
+        agent.close()
+        said, acted = agent.distribution_of(seen), agent.act(seen, deterministic=True)
+        mean = np.tanh(said.mean_BD) if algorithm == "sac" else said.arrays[0]
+        assert 10 * mean == pytest.approx(acted, abs=1e-4)
+    assert isinstance(said, Deterministic)
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "sac"])
+def test_how_far_they_spread_is_too(algorithm):
+    agent = learner(tiny(algorithm), DIAL)
+    agent.close()
+    said = agent.distribution_of(np.ones((1, 1), np.float32))
+    drawn = agent.act(np.ones((4000, 1), np.float32), deterministic=False)[:, 0] / 10
+    if algorithm == "sac":
+        drawn = np.arctanh(drawn)
+    assert drawn.std() == pytest.approx(float(np.exp(said.log_std_BD[0, 0])), rel=0.05)
+    assert drawn.mean() == pytest.approx(said.mean_BD[0, 0], abs=0.08)
+
+
+def test_a_value_learner_s_policy_is_the_softmax_of_q():
+    agent = learner(tiny("qrdqn"))
+    agent.close()
+    seen = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    said = agent.distribution_of(seen, temperature=0.5)
+    assert said.logits_BK.max(axis=1) == pytest.approx(agent.values_of(seen) / 0.5)
+    assert (said.logits_BK.argmax(axis=1) == agent.act(seen, deterministic=True)).all()

@@ -44,6 +44,7 @@ ZERO = {
     "elastic_weights": [{"coefficient": 0.0, "samples": 30}],
     "guard": [{"patience": 11}],
     "jump_start": [{"horizon": 0}, {"horizon": 0, "variant": "random"}],
+    "kickstart": [{"coefficient": 0.0}],
     "l2_start_point": [{"coefficient": 0.0, "other_coefficient": 0.0}],
     "policy_reuse": [{"psi": 0.0}, {"reuse": 0.0}, {"reuse_share": 0.0}],
     "replay": [
