@@ -12,7 +12,7 @@ from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, writ
 from rl_transfer.knowledge.statistics import Statistics
 from rl_transfer.knowledge.teacher import Teacher
 
-KnowledgeKind = Literal["networks", "experience", "fisher", "teacher"]
+KnowledgeKind = Literal["networks", "experience", "fisher", "teacher", "demonstrations"]
 _NETWORKS = "networks.safetensors"
 _STATISTICS = "statistics.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
@@ -31,6 +31,7 @@ class Knowledge:
         experience: Transitions.
         fisher: Estimated diagonal of the Fisher information of its networks, tensor for tensor.
         teacher: The source agent itself, to be asked.
+        demonstrations: Transitions of the trained source on its own task.
         anchors: What the target's scores are measured by, where a method of the arm asks.
         resized: Shapes that tensors had before the mapping laid them out, by ``role/name``; ``()`` for none.
         unmapped: Shapes of the source's tensors of which the mapping takes nothing, by ``role/name``.
@@ -46,6 +47,7 @@ class Knowledge:
     experience: Transitions | None = None
     fisher: Networks | None = None
     teacher: Teacher | None = None
+    demonstrations: Transitions | None = None
     anchors: Anchors | None = None
     resized: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     unmapped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -57,6 +59,7 @@ class Knowledge:
         found = self if "experience" in kinds else replace(self, experience=None)
         found = found if "fisher" in kinds else replace(found, fisher=None)
         found = found if "teacher" in kinds else replace(found, teacher=None)
+        found = found if "demonstrations" in kinds else replace(found, demonstrations=None)
         return found if "networks" in kinds else replace(found, networks=None, statistics=None, optimizer=None)
 
 

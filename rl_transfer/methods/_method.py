@@ -24,7 +24,7 @@ class References:
     steps: int
 
 
-Claim = Literal["acting", "rewards"]
+Claim = Literal["acting", "rewards", "demonstrations"]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Method:
     needs_actions: ClassVar[bool] = False
     """Whether a teacher is asked what to do, so that the pair's mapping must take something of the actions."""
     claims: ClassVar[frozenset[Claim]] = frozenset()
-    """What it decides in training and no other method of the arm may: who acts, what is rewarded."""
+    """What it decides and no other method of the arm may: who acts, what is rewarded, what the source shows."""
 
     @property
     def named_roles(self) -> Collection[Role]:
@@ -76,6 +76,11 @@ class Method:
     def fisher_estimate(self) -> FisherEstimate | None:
         """How to estimate the Fisher information, for methods that need it; those of one arm must want the same."""
         return None
+
+    @property
+    def demonstration_steps(self) -> int:
+        """Steps of its own task that the source is to play, for methods that need demonstrations."""
+        return 0
 
     @property
     def needs_anchors(self) -> bool:

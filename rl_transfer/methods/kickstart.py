@@ -34,9 +34,9 @@ _LARGEST = 0.999
 class Kickstart(Method):
     """Adds to the policy's loss the cross-entropy of its action distribution to the source's, with a falling weight.
 
-    Schmitt et al., "Kickstarting deep reinforcement learning", 2018, equation 3: lambda times H(pi_T || pi_S), at the
-    observations of each minibatch that the learner itself has collected. They let population-based training find the
-    weight; the schedules here are ours.
+    Schmitt et al., "Kickstarting deep reinforcement learning", 2018: lambda times H(pi_T || pi_S), at the observations
+    of each minibatch (in the paper all the student's own; with ``replay`` in the arm a share is the source's). They let
+    population-based training find the weight; the schedules here are ours.
 
     Discrete actions: -sum of pi_T log pi_S, for a value learner, as source or as target, of the softmax of its Q over
     ``temperature``. Gaussians: the same in closed form, of SAC and TQC before tanh. Where only one of both is squashed

@@ -14,12 +14,13 @@ import numpy as np
 
 from rl_transfer import seeds
 from rl_transfer.errors import DivergedError, EnvironmentFailedError, RLTransferError
-from rl_transfer.knowledge import Anchors, Knowledge, Networks, Teacher, write_knowledge
+from rl_transfer.knowledge import Anchors, Knowledge, Networks, Teacher, Transitions, write_knowledge
 from rl_transfer.learner import EnvFactory, Learner, build_learner
 from rl_transfer.methods import build_methods
 from rl_transfer.run import checkpoint as checkpoints
 from rl_transfer.run.checkpoint import Checkpoint
 from rl_transfer.run.curve import Curve, play
+from rl_transfer.run.demonstrations import demonstrate
 from rl_transfer.run.fisher import estimate_fisher
 from rl_transfer.run.reviews import Reviews, StartAnew, write_episodes
 from rl_transfer.run.teacher import source_teacher
@@ -60,6 +61,7 @@ class Run:
         self.methods = build_methods(spec.methods, spec.learner.algorithm)
         self._knowledge: Knowledge | None = None
         self._fisher_costs: dict[str, int] = {}
+        self._demonstration_costs: dict[str, int] = {}
         self._teacher: Teacher | None = None
         self._references = references
         self._reviews = Reviews(self.methods, spec.budget_steps, references)
@@ -147,6 +149,7 @@ class Run:
         mapping, kinds = self._mapping(), kinds_needed(self.methods)
         knowledge = read_source(self.source, kinds, mapping.source_observation)
         knowledge = replace(knowledge, fisher=self._estimate_fisher(learner, self.source))
+        knowledge = replace(knowledge, demonstrations=self._demonstrate(learner, self.source))
         knowledge = for_target(knowledge, learner, mapping, self._scrambler())
         if "teacher" in kinds and self._teacher is None:
             self._teacher = source_teacher(self.source, mapping, learner.networks(), self._scrambler())
@@ -174,6 +177,17 @@ class Run:
             found = estimate_fisher(source, wanted[0], seeds.generator(self.spec.role, self.spec.seed, "fisher"))
         self._fisher_costs = found.costs
         return found.fisher
+
+    def _demonstrate(self, learner: Learner, source: Path) -> Transitions | None:
+        """The source's demonstrations, where a method wants some."""
+        steps = max((method.demonstration_steps for method in self.methods), default=0)
+        if not steps:
+            return None
+        with learner.isolated(0):
+            generator = seeds.generator(self.spec.role, self.spec.seed, "demonstrations")
+            found = demonstrate(source, steps, generator)
+        self._demonstration_costs = found.costs
+        return found.transitions
 
     def _mapping(self) -> SpaceMapping:
         assert self.source is not None
@@ -320,6 +334,7 @@ class Run:
                 **self._source_cost(),
                 **self._reference_cost(),
                 **self._fisher_costs,
+                **self._demonstration_costs,
                 "carried_transitions": learner.carried_transitions,
                 "source_samples": learner.source_samples,
                 "gradient_steps": learner.gradient_steps,

@@ -7,7 +7,7 @@ from rl_transfer.tasks.map_spaces import map_spaces
 from rl_transfer.tasks.mapping import Part, SpaceMapping
 from rl_transfer.tasks.meter import Charged, Episode, LimitReachedError, Meter
 from rl_transfer.tasks.sham import Sham
-from rl_transfer.tasks.spaces import HasSpaces, feature_count
+from rl_transfer.tasks.spaces import HasSpaces, as_given, as_stored, feature_count
 from rl_transfer.tasks.vector import ChargedMembers, TaskEnvironments, vector_environment
 
 __all__ = [
@@ -25,6 +25,8 @@ __all__ = [
     "TaskEnvironments",
     "TaskFacts",
     "as_batch",
+    "as_given",
+    "as_stored",
     "evaluate",
     "feature_count",
     "inspect_task",

@@ -9,10 +9,10 @@ from gymnasium import spaces
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Categorical, Deterministic, Gaussian, Transitions, split_choices
 from rl_transfer.learner import LOSS_PATHS, OWN, CriticsLoss, PolicyLoss, ValuesLoss
-from rl_transfer.learner.sb3.minibatches import as_given
 from rl_transfer.learner.sb3.networks import by_role
 from rl_transfer.learner.sb3.saying import _distribution_says
 from rl_transfer.study import LEARNERS
+from rl_transfer.tasks import as_given, as_stored
 
 CRITICS = ("sac", "tqc", "td3", "ddpg")
 CASES = [
@@ -345,10 +345,13 @@ def test_what_no_loss_can_be_added_to_is_refused():
 def test_observations_as_environments_give_them():
     image = spaces.Box(0, 255, (6, 5, 3), np.uint8)
     stored = np.arange(2 * 90).reshape(2, 3, 6, 5).astype(np.uint8)
-    given = as_given(spaces.Dict(a=image, b=spaces.Discrete(4)), {"a": stored, "b": np.array([[3], [1]])})
+    space, held = spaces.Dict(a=image, b=spaces.Discrete(4)), {"a": stored, "b": np.array([[3], [1]])}
+    given = as_given(space, held)
     assert given["a"].shape == (2, 6, 5, 3)
     assert given["a"][1, 2, 4, 1] == stored[1, 1, 2, 4]
     assert given["b"].tolist() == [3, 1]
+    back = as_stored(space, given)
+    assert all(np.array_equal(back[key], held[key]) for key in held)
 
 
 def test_several_choices_at_once():

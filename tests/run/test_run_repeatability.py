@@ -56,6 +56,11 @@ ARMS = {
     "dqn-jump-start": (dqn(n_step_returns=3), [("jump_start", {"variant": "random", "deterministic": False})]),
     "sac-policy-reuse": (tiny("sac"), [("policy_reuse", {"deterministic": False}), "shaping"]),
     "ppo-kickstart": (ppo(normalize=True), [("kickstart", {"decay": "score", "window": 5}), "shaping"]),
+    "dqn-demonstrations": (
+        dqn(n_step_returns=3, normalize=True),
+        [("demonstrations", {"steps": 35, "share": 0.3}), ("replay", {"share": 0.2}), ("kickstart", {"decay": "none"})],
+    ),
+    "qrdqn-demonstrations": (tiny("qrdqn"), ["fine_tune", ("demonstrations", {"steps": 20})]),
     "dqn-kickstart": (dqn(n_step_returns=3), [("replay", {"share": 0.3}), ("kickstart", {"decay_steps": 100})]),
     "sac-kickstart": (tiny("sac", normalize=True), ["fine_tune", ("kickstart", {"decay": "none"})]),
     "dqn-both": (dqn(), ["fine_tune", ("replay", {"transitions": 1000})]),
