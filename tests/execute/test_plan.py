@@ -215,6 +215,10 @@ def test_a_teacher_whose_spaces_nothing_is_taken_of_is_refused(tmp_path):
         message = refused(tmp_path, f'arms.fine_tune.methods=["{method}"]', mapping={part: []})
         assert "arms.fine_tune.methods.0" in message
         assert f"takes nothing of the {part}s, so the source can't be asked for anything" in message
+    message = refused(
+        tmp_path, 'arms.fine_tune.methods=["demonstrations"]', mapping={"action": []}, learner={"algorithm": "dqn"}
+    )
+    assert "takes nothing of the actions, so no experience can be carried" in message
     assert planned(tmp_path, 'arms.fine_tune.methods=["shaping"]', mapping={"action": []}).runs
 
 

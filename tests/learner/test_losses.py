@@ -1,5 +1,8 @@
 """Losses on the minibatch: their gradients against automatic differentiation, and that nothing else changes."""
 
+from typing import ClassVar
+
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -8,11 +11,12 @@ from gymnasium import spaces
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Categorical, Deterministic, Gaussian, Transitions, split_choices
-from rl_transfer.learner import LOSS_PATHS, OWN, CriticsLoss, PolicyLoss, ValuesLoss
+from rl_transfer.learner import LOSS_PATHS, OWN, CriticsLoss, PolicyLoss, ValuesLoss, build_learner
 from rl_transfer.learner.sb3.networks import by_role
 from rl_transfer.learner.sb3.saying import _distribution_says
-from rl_transfer.study import LEARNERS
-from rl_transfer.tasks import as_given, as_stored
+from rl_transfer.learner.sb3.side_by_side import SideBySide
+from rl_transfer.study import LEARNERS, TaskConfig
+from rl_transfer.tasks import Charged, Meter, TaskEnvironments, as_given, as_stored, make
 
 CRITICS = ("sac", "tqc", "td3", "ddpg")
 CASES = [
@@ -402,3 +406,65 @@ def test_a_value_learner_s_policy_is_the_softmax_of_q():
     said = agent.distribution_of(seen, temperature=0.5)
     assert said.logits_BK.max(axis=1) == pytest.approx(agent.values_of(seen) / 0.5)
     assert (said.logits_BK.argmax(axis=1) == agent.act(seen, deterministic=True)).all()
+
+
+class Mixed(gymnasium.Env):
+    """Random observations of all kinds by key; a reward of 1."""
+
+    parts: ClassVar = {
+        "image": spaces.Box(0, 255, (36, 40, 3), np.uint8),
+        "number": spaces.Discrete(4),
+        "vector": spaces.Box(-5, 5, (2,), np.float32),
+    }
+    action_space = spaces.Discrete(3)
+
+    def __init__(self, key=None):
+        self.observation_space = spaces.Dict(self.parts) if key is None else self.parts[key]
+
+    def _look(self):
+        self.observation_space.seed(int(self.np_random.integers(2**31)))
+        return self.observation_space.sample()
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self._look(), {}
+
+    def step(self, action):
+        return self._look(), 1.0, False, False, {}
+
+
+gymnasium.register("losses/Mixed-v0", Mixed, max_episode_steps=5)
+
+
+@pytest.mark.parametrize("key", [None, "image", "number"])
+@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
+def test_all_kinds_of_observations_are_as_the_environment_gives_them(algorithm, key):
+    task = TaskConfig(id="losses/Mixed-v0", kwargs={"key": key})
+    config = tiny(algorithm, buffer_size=30) if algorithm == "dqn" else tiny(algorithm, batch_size=8, n_epochs=1)
+    config = config.model_copy(update={"normalize": tiny(algorithm, normalize=key is None).normalize})
+    agent, loss = learner(config, task), Silent()
+    agent.add_loss(loss)
+    train(agent, 32)
+    agent.close()
+    space = Mixed(key).observation_space
+    assert len(loss.batches) >= 2
+    for batch in loss.batches:
+        seen = batch.observation_B
+        rows = [{name: part[row] for name, part in seen.items()} if key is None else seen[row] for row in range(8)]
+        assert all(map(space.contains, rows))
+        assert agent.act(seen, deterministic=True).shape == (8,)
+
+
+def test_members_side_by_side_as_single_ones():
+    task, config, found = TaskConfig(id="transfer/CartPole-v0", max_episode_steps=12), tiny("ppo", n_envs=4), []
+    for single in (True, False):
+        meter = Meter()
+        factories = TaskEnvironments(task, meter, lambda meter=meter: Charged(make(task), meter), 4)
+        agent, loss = build_learner(config, list(factories) if single else factories, meter, seed=0), Squares()
+        assert isinstance(agent._between.venv, SideBySide) != single
+        agent.add_loss(loss)
+        train(agent, 128)
+        agent.close()
+        found.append([batch.observation_B.tobytes() for batch in loss.batches])
+    assert found[0] == found[1]
+    assert len(set(found[0])) == len(found[0])

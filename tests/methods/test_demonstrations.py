@@ -16,7 +16,7 @@ from rl_transfer.run.demonstrations import demonstrate
 from rl_transfer.run.export import load_agent
 from rl_transfer.run.protocol import Run
 from rl_transfer.store import read_json
-from rl_transfer.study import MappingConfig, Named
+from rl_transfer.study import MappingConfig, Named, TaskConfig
 
 SEEN = np.random.default_rng(3).normal(size=(50, 2)).astype(np.float32)
 
@@ -180,3 +180,13 @@ def test_what_cannot_be_together_is_refused():
         build_methods([Named(name="shaping"), Named(name="demonstrations")], "dqn")
     with pytest.raises(ConfigError, match="demonstrations decides what demonstrations does"):
         build_methods([Named(name="demonstrations"), Named(name="demonstrations")], "dqn")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["dqn", "qrdqn"])
+def test_of_images(target, tmp_path):
+    task = TaskConfig(id="picture_envs:pictures/Bytes-v0")
+    source = carry_out(source_spec(ppo(n_epochs=1), task=task, grid=(0, 32), segment_steps=32), tmp_path)
+    spec = arm_spec(run_spec(tiny(target), task=task), source, ("demonstrations", {"steps": 20}))
+    costs = read_json(carry_out(spec, tmp_path, source) / "costs.json")
+    assert costs["carried_transitions"] == 20
