@@ -6,7 +6,16 @@ from zlib import crc32
 import numpy as np
 
 Branch = Literal[
-    "initial", "segment", "environment", "evaluation", "method", "scramble", "fisher", "probe", "pretraining"
+    "initial",
+    "segment",
+    "environment",
+    "evaluation",
+    "method",
+    "pretraining",
+    "scramble",
+    "fisher",
+    "demonstrations",
+    "probe",
 ]
 
 

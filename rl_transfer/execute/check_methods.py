@@ -83,10 +83,10 @@ def _refuse_late_steps(method: Method, budget: int) -> None:
 
 
 def _refuse_unmapped(method: Method, mapping: SpaceMapping) -> None:
-    if "experience" in method.needs:
+    if not method.needs.isdisjoint(("experience", "demonstrations")):
         consequence, acts = "no experience can be carried", True
     elif "teacher" in method.needs:
-        consequence, acts = "the source can't be asked for anything", "acting" in method.claims
+        consequence, acts = "the source can't be asked for anything", "acting" in method.claims or method.needs_actions
     else:
         return
     for what, empty in (("observations", not mapping.parts), ("actions", acts and not mapping.actions.known_T.any())):

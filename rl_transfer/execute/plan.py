@@ -269,6 +269,7 @@ class _PairPlanner:
             episodes=self.pair.evaluation.episodes,
             deterministic=self.pair.evaluation.deterministic,
             horizon_steps=None if is_source else _horizon(self.pair),
+            anchors=self.pair.score if _needs_anchors(methods, learner) else None,
             segment_steps=self.study.segment_steps or segment_steps(learner, facts),
             device=self.study.device,
             seed=seed,
@@ -276,6 +277,10 @@ class _PairPlanner:
             versions=library_versions(learner) | facts.distributions,
         )
         return PlannedRun(self.name, arm, seed, spec, run_key(spec))
+
+
+def _needs_anchors(methods: Sequence[Named], learner: LearnerConfig) -> bool:
+    return any(method.needs_anchors for method in build_methods(methods, learner.algorithm))
 
 
 def _horizon(pair: PairConfig) -> int | None:

@@ -1,5 +1,6 @@
 """What a source agent leaves behind: networks by role and experience; reading, writing, scrambling."""
 
+from rl_transfer.knowledge.anchors import Anchors
 from rl_transfer.knowledge.distributions import Categorical, Deterministic, Distribution, Gaussian, split_choices
 from rl_transfer.knowledge.dynamics import likeliest, refuse_unmodelled
 from rl_transfer.knowledge.estimate import estimate_statistics
@@ -21,6 +22,7 @@ from rl_transfer.knowledge.scramble import draw_orders, scramble_networks, scram
 from rl_transfer.knowledge.source import Knowledge, KnowledgeKind, has_experience, read_knowledge, write_knowledge
 from rl_transfer.knowledge.statistics import Moments, Statistics
 from rl_transfer.knowledge.teacher import Teacher
+from rl_transfer.knowledge.translate_distribution import translate_distribution
 from rl_transfer.knowledge.translate_experience import translate_statistics, translate_transitions
 from rl_transfer.knowledge.translate_fisher import refuse_unmappable_fisher
 from rl_transfer.knowledge.translate_networks import translate_networks
@@ -28,6 +30,7 @@ from rl_transfer.knowledge.translate_networks import translate_networks
 __all__ = [
     "ROLES",
     "AgentFile",
+    "Anchors",
     "Categorical",
     "Deterministic",
     "Distribution",
@@ -60,6 +63,7 @@ __all__ = [
     "scramble_optimizer",
     "scramble_transitions",
     "split_choices",
+    "translate_distribution",
     "translate_networks",
     "translate_statistics",
     "translate_transitions",

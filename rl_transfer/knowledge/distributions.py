@@ -1,4 +1,8 @@
-"""What a policy says of B observations, in numbers that are the same whatever library computes them."""
+"""What a policy says of B observations, in numbers that are the same whatever library computes them.
+
+Actions of a Box are in units of their bounds: from -1 to 1. What a source says nothing of is NaN, and an alternative
+that it does not know has the logit minus infinity.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +15,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Categorical:
-    """One choice or several independent ones among so many.
+    """One choice, or several independent ones, among so many alternatives.
 
     Attributes:
         logits_BK: Logarithms of the probabilities up to a constant for each choice, the alternatives of one choice
@@ -37,7 +41,7 @@ class Gaussian:
     """Independent normal distributions, one for each of D numbers that an action is made of.
 
     Attributes:
-        mean_BD: Their means: in the action's units, or what tanh makes an action of, in units of the bounds.
+        mean_BD: Their means.
         log_std_BD: Logarithms of their standard deviations.
         squashed: Whether tanh makes an action of what is drawn.
     """
@@ -61,7 +65,7 @@ class Deterministic:
     """One action.
 
     Attributes:
-        action_BD: The action, in units of its bounds: from -1 to 1.
+        action_BD: The action.
     """
 
     action_BD: Array

@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_transfer.knowledge import Networks, OptimizerState, Role, Statistics, Transitions
+from rl_transfer.knowledge import Distribution, Networks, OptimizerState, Role, Statistics, Transitions
 from rl_transfer.learner.losses import Loss
 from rl_transfer.learner.seams import Guide, Reshape
 from rl_transfer.study import LearnerConfig
@@ -239,6 +239,18 @@ class Learner(Recipient):
 
         Args:
             observations: B x observation shape.
+
+        Raises:
+            DivergedError: If the networks' outputs are not finite.
+        """
+
+    @abstractmethod
+    def distribution_of(self, observations: Any, *, temperature: float = 1.0) -> Distribution:
+        """What its policy says of B observations, before anything is drawn; in units of the bounds of its actions.
+
+        Args:
+            observations: B x observation shape.
+            temperature: What a value learner's Q is divided by; their softmax stands for its policy.
 
         Raises:
             DivergedError: If the networks' outputs are not finite.

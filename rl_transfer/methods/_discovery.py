@@ -77,7 +77,7 @@ def _refuse_clashes(configured: Sequence[Named], methods: Sequence[Method]) -> N
             if method.claims & other.claims:
                 raise ConfigError(f"{named.name} decides what {name} does: remove one of them", key=key)
         for other, named in zip(methods, configured, strict=True):
-            if "rewards" in method.claims and "experience" in other.needs:
+            if "rewards" in method.claims and not other.needs.isdisjoint(("experience", "demonstrations")):
                 what = f"the transitions that {named.name} carries hold rewards that {name} has not shaped"
                 raise ConfigError(f"{what}: remove one of them", key=key)
 

@@ -25,7 +25,7 @@ class References:
     steps: int
 
 
-Claim = Literal["acting", "rewards"]
+Claim = Literal["acting", "rewards", "demonstrations"]
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ class Method:
     """The kinds of them that it uses all through training, not in ``transfer`` alone."""
     algorithms: ClassVar[tuple[str, ...]]
     """The algorithms it is defined for."""
+    needs_actions: ClassVar[bool] = False
+    """Whether a teacher is asked what to do, so that the pair's mapping must take something of the actions."""
     claims: ClassVar[frozenset[Claim]] = frozenset()
-    """What it decides in training and no other method of the arm may: who acts, what is rewarded."""
+    """What it decides and no other method of the arm may: who acts, what is rewarded, what the source shows."""
 
     pretrains: ClassVar[bool] = False
     """Whether it trains the learner before its first step, when nothing is frozen yet."""
@@ -83,6 +85,16 @@ class Method:
     def fisher_estimate(self) -> FisherEstimate | None:
         """How to estimate the Fisher information, for methods that need it; those of one arm must want the same."""
         return None
+
+    @property
+    def demonstration_steps(self) -> int:
+        """Steps of its own task that the source is to play, for methods that need demonstrations."""
+        return 0
+
+    @property
+    def needs_anchors(self) -> bool:
+        """Whether it measures scores by the target's anchors, which are then part of the run's identity."""
+        return False
 
     def check(self, algorithm: str) -> None:
         """Refuse settings that can't work with an algorithm, before anything is trained.

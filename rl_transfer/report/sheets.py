@@ -23,6 +23,7 @@ _COST_TITLES = {
     "source_samples": "samples of the source's",
     "fisher_samples": "samples for Fisher information",
     "fisher_steps": "steps for Fisher information",
+    "demonstration_steps": "steps of demonstrations",
     "gradient_steps": "gradient steps",
     "offline_gradient_steps": "gradient steps before the first step",
     "guide_steps": "training steps by a guide",

@@ -14,12 +14,13 @@ import numpy as np
 
 from rl_transfer import seeds
 from rl_transfer.errors import DivergedError, EnvironmentFailedError, RLTransferError
-from rl_transfer.knowledge import Knowledge, Networks, Teacher, write_knowledge
+from rl_transfer.knowledge import Anchors, Knowledge, Networks, Teacher, Transitions, write_knowledge
 from rl_transfer.learner import EnvFactory, Learner, build_learner
 from rl_transfer.methods import build_methods
 from rl_transfer.run import checkpoint as checkpoints
 from rl_transfer.run.checkpoint import Checkpoint
 from rl_transfer.run.curve import Curve, play
+from rl_transfer.run.demonstrations import demonstrate
 from rl_transfer.run.fisher import estimate_fisher
 from rl_transfer.run.reviews import Reviews, StartAnew, write_episodes
 from rl_transfer.run.teacher import source_teacher
@@ -60,6 +61,7 @@ class Run:
         self.methods = build_methods(spec.methods, spec.learner.algorithm)
         self._knowledge: Knowledge | None = None
         self._fisher_costs: dict[str, int] = {}
+        self._demonstration_costs: dict[str, int] = {}
         self._teacher: Teacher | None = None
         self._references = references
         self._reviews = Reviews(self.methods, spec.budget_steps, references)
@@ -121,31 +123,33 @@ class Run:
         """Let the methods change a fresh learner, and write the first checkpoint; None where it diverged already."""
         shutil.rmtree(self._checkpoints, ignore_errors=True)
         learner = self._learner(log=False)
-        try:
-            if self.source is not None:
-                self._carry_over(learner)
-        except DivergedError as error:
-            self._fail(error, learner, Curve(self.spec, (), self._tell_point), Checkpoint(segment=0))
-            return None
-        finally:
-            learner.close()
+        diverged = None if self.source is None else self._carry_over(learner)
+        learner.close()
         first = Checkpoint(segment=0, teacher_calls=self._teacher_calls)
+        if diverged is not None:
+            self._fail(diverged, learner, Curve(self.spec, (), self._tell_point), first)
+            return None
         checkpoints.save(self._checkpoints, first, learner)
         return first
 
-    def _carry_over(self, learner: Learner) -> None:
+    def _carry_over(self, learner: Learner) -> DivergedError | None:
+        """Let the methods transfer, then pretrain; returns what ended that, where the learner diverged."""
+        spec, diverged = self.spec, None
         knowledge = self._read_knowledge(learner)
         fates = transfer(self.methods, learner, knowledge)
-        write_fates(self.folder / "transfer.csv", fates)  # in case it diverges now
-        fates += pretrain(
-            self.methods,
-            learner,
-            knowledge,
-            lambda place: seeds.generator(self.spec.role, self.spec.seed, "pretraining", place),
-        )
+        try:
+            fates += pretrain(
+                self.methods,
+                learner,
+                knowledge,
+                lambda place: seeds.generator(spec.role, spec.seed, "pretraining", place),
+            )
+        except DivergedError as error:
+            diverged = error
         self._knowledge = self._to_keep(knowledge)
         write_fates(self.folder / "transfer.csv", fates)
         print_fates(fates)
+        return diverged
 
     def _kept_knowledge(self, learner: Learner) -> Knowledge:
         """What the methods keep, read once; the learner must be fresh then."""
@@ -164,15 +168,20 @@ class Run:
         mapping, kinds = self._mapping(), kinds_needed(self.methods)
         knowledge = read_source(self.source, kinds, mapping.source_observation)
         knowledge = replace(knowledge, fisher=self._estimate_fisher(learner, self.source))
+        knowledge = replace(knowledge, demonstrations=self._demonstrate(learner, self.source))
         knowledge = for_target(knowledge, learner, mapping, self._scrambler())
         if "teacher" in kinds and self._teacher is None:
             self._teacher = source_teacher(self.source, mapping, learner.networks(), self._scrambler())
-        return replace(knowledge, teacher=self._teacher)
+        return replace(knowledge, teacher=self._teacher, anchors=self._anchors)
 
     def _scrambler(self) -> np.random.Generator | None:
         """Always the same: networks and a teacher's are scrambled alike."""
         scrambled = self.spec.source is not None and self.spec.source.scrambled
         return seeds.generator(self.spec.role, self.spec.seed, "scramble") if scrambled else None
+
+    @property
+    def _anchors(self) -> Anchors | None:
+        return None if self.spec.anchors is None else Anchors(**self.spec.anchors.model_dump())
 
     @property
     def _teacher_calls(self) -> int:
@@ -187,6 +196,17 @@ class Run:
             found = estimate_fisher(source, wanted[0], seeds.generator(self.spec.role, self.spec.seed, "fisher"))
         self._fisher_costs = found.costs
         return found.fisher
+
+    def _demonstrate(self, learner: Learner, source: Path) -> Transitions | None:
+        """The source's demonstrations, where a method wants some."""
+        steps = max((method.demonstration_steps for method in self.methods), default=0)
+        if not steps:
+            return None
+        with learner.isolated(0):
+            generator = seeds.generator(self.spec.role, self.spec.seed, "demonstrations")
+            found = demonstrate(source, steps, generator)
+        self._demonstration_costs = found.costs
+        return found.transitions
 
     def _mapping(self) -> SpaceMapping:
         assert self.source is not None
@@ -333,6 +353,7 @@ class Run:
                 **self._source_cost(),
                 **self._reference_cost(),
                 **self._fisher_costs,
+                **self._demonstration_costs,
                 "carried_transitions": learner.carried_transitions,
                 "source_samples": learner.source_samples,
                 "gradient_steps": learner.gradient_steps,

@@ -25,6 +25,8 @@ def rehearse(spec: RunSpec, source: RunSpec, agent: Path | None) -> None:
         ConfigError: If something does not fit; the key is a setting of the method's, or begins with ``mapping``.
     """
     methods = build_methods(spec.methods, spec.learner.algorithm)
+    # Nobody plays yet.
+    methods = [method for method in methods if "demonstrations" not in method.needs]
     if agent is None:
         # A fresh agent has no experience yet.
         methods = [method for method in methods if "experience" not in method.needs]

@@ -149,7 +149,7 @@ def _named(index: int, method: Method) -> Iterator[None]:
 def _scrambled(knowledge: Knowledge, initial: Networks, generator: np.random.Generator) -> Knowledge:
     """Running statistics stay as they are; what is known of each tensor's values goes with them."""
     networks, experience, optimizer = knowledge.networks, knowledge.experience, knowledge.optimizer
-    fisher = knowledge.fisher
+    fisher, shown = knowledge.fisher, knowledge.demonstrations
     orders = {} if networks is None else draw_orders(networks, generator)
     return replace(
         knowledge,
@@ -158,6 +158,7 @@ def _scrambled(knowledge: Knowledge, initial: Networks, generator: np.random.Gen
         experience=None if experience is None else scramble_transitions(experience, generator),
         # Whatever a tensor of one element was, nothing else could stand for how much it matters.
         fisher=None if fisher is None else scramble_networks(fisher, fisher, orders),
+        demonstrations=None if shown is None else scramble_transitions(shown, generator),
     )
 
 
@@ -174,7 +175,7 @@ def in_target_spaces(knowledge: Knowledge, learner: Recipient, initial: Networks
         ConfigError: If the mapping can't be carried out on this knowledge.
     """
     networks, statistics, experience = knowledge.networks, knowledge.statistics, knowledge.experience
-    fisher = knowledge.fisher
+    fisher, shown = knowledge.fisher, knowledge.demonstrations
     resized: Mapping[str, tuple[int, ...]] = {}
     unmapped: dict[str, tuple[int, ...]] = {}
     misfits: Mapping[Role, str] = {}
@@ -199,6 +200,7 @@ def in_target_spaces(knowledge: Knowledge, learner: Recipient, initial: Networks
         networks=networks,
         statistics=None if statistics is None else translate_statistics(statistics, mapping),
         experience=None if experience is None else translate_transitions(experience, mapping),
+        demonstrations=None if shown is None else translate_transitions(shown, mapping),
         fisher=fisher,
         resized=resized,
         unmapped=unmapped,

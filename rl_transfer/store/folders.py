@@ -16,7 +16,7 @@ _RUN_FOLDER = re.compile(r"^seed\d+-(?P<key>[0-9a-f]{12})$")
 
 def run_key(spec: RunSpec) -> str:
     """Twelve hexadecimal digits that stand for all that determines a run's result."""
-    unset = {name for name in ("horizon_steps", "references") if not getattr(spec, name)}
+    unset = {name for name in ("horizon_steps", "references", "anchors") if not getattr(spec, name)}
     text = json.dumps(spec.model_dump(mode="json", exclude=unset), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -8,7 +8,7 @@ from rl_transfer.tasks.mapping import Part, SpaceMapping
 from rl_transfer.tasks.meter import Charged, Episode, LimitReachedError, Meter
 from rl_transfer.tasks.outcomes import task_outcomes
 from rl_transfer.tasks.sham import Sham
-from rl_transfer.tasks.spaces import HasSpaces, feature_count
+from rl_transfer.tasks.spaces import HasSpaces, as_given, as_stored, feature_count
 from rl_transfer.tasks.vector import ChargedMembers, TaskEnvironments, vector_environment
 
 __all__ = [
@@ -26,6 +26,8 @@ __all__ = [
     "TaskEnvironments",
     "TaskFacts",
     "as_batch",
+    "as_given",
+    "as_stored",
     "evaluate",
     "feature_count",
     "inspect_task",

@@ -1,18 +1,22 @@
 """Losses on the minibatch: their gradients against automatic differentiation, and that nothing else changes."""
 
+from typing import ClassVar
+
+import gymnasium
 import numpy as np
 import pytest
 import torch
-from builders import BOX_WALK, WALK, as_bytes, first_gradients, flat, learner, tiny, train
+from builders import BOX_WALK, DIAL, WALK, as_bytes, first_gradients, flat, learner, tiny, train
 from gymnasium import spaces
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Categorical, Deterministic, Gaussian, Transitions, split_choices
-from rl_transfer.learner import LOSS_PATHS, OWN, CriticsLoss, PolicyLoss, ValuesLoss
-from rl_transfer.learner.sb3.minibatches import as_given
+from rl_transfer.learner import LOSS_PATHS, OWN, CriticsLoss, PolicyLoss, ValuesLoss, build_learner
 from rl_transfer.learner.sb3.networks import by_role
 from rl_transfer.learner.sb3.saying import _distribution_says
-from rl_transfer.study import LEARNERS
+from rl_transfer.learner.sb3.side_by_side import SideBySide
+from rl_transfer.study import LEARNERS, TaskConfig
+from rl_transfer.tasks import Charged, Meter, TaskEnvironments, as_given, as_stored, make
 
 CRITICS = ("sac", "tqc", "td3", "ddpg")
 CASES = [
@@ -345,10 +349,13 @@ def test_what_no_loss_can_be_added_to_is_refused():
 def test_observations_as_environments_give_them():
     image = spaces.Box(0, 255, (6, 5, 3), np.uint8)
     stored = np.arange(2 * 90).reshape(2, 3, 6, 5).astype(np.uint8)
-    given = as_given(spaces.Dict(a=image, b=spaces.Discrete(4)), {"a": stored, "b": np.array([[3], [1]])})
+    space, held = spaces.Dict(a=image, b=spaces.Discrete(4)), {"a": stored, "b": np.array([[3], [1]])}
+    given = as_given(space, held)
     assert given["a"].shape == (2, 6, 5, 3)
     assert given["a"][1, 2, 4, 1] == stored[1, 1, 2, 4]
     assert given["b"].tolist() == [3, 1]
+    back = as_stored(space, given)
+    assert all(np.array_equal(back[key], held[key]) for key in held)
 
 
 def test_several_choices_at_once():
@@ -367,3 +374,97 @@ def test_several_choices_at_once():
     assert said.logits_BK.tolist() == [[0.0, 0.5, 0.0, -1.0]]
     (gradient,) = torch.autograd.grad(found, both, torch.tensor([[9.0, 2.0, 9.0, 3.0]]))
     assert gradient.tolist() == [[2.0, 3.0]]
+
+
+def test_policies_speak_in_units_of_their_bounds():
+    seen = np.ones((3, 1), np.float32)
+    for algorithm in ("ppo", "sac", "td3"):
+        agent = learner(tiny(algorithm, n_envs=1), DIAL)
+        agent.close()
+        said, acted = agent.distribution_of(seen), agent.act(seen, deterministic=True)
+        mean = np.tanh(said.mean_BD) if algorithm == "sac" else said.arrays[0]
+        assert 10 * mean == pytest.approx(acted, abs=1e-4)
+    assert isinstance(said, Deterministic)
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "sac"])
+def test_how_far_they_spread_is_too(algorithm):
+    agent = learner(tiny(algorithm), DIAL)
+    agent.close()
+    said = agent.distribution_of(np.ones((1, 1), np.float32))
+    drawn = agent.act(np.ones((4000, 1), np.float32), deterministic=False)[:, 0] / 10
+    if algorithm == "sac":
+        drawn = np.arctanh(drawn)
+    assert drawn.std() == pytest.approx(float(np.exp(said.log_std_BD[0, 0])), rel=0.05)
+    assert drawn.mean() == pytest.approx(said.mean_BD[0, 0], abs=0.08)
+
+
+def test_a_value_learner_s_policy_is_the_softmax_of_q():
+    agent = learner(tiny("qrdqn"))
+    agent.close()
+    seen = np.random.default_rng(0).normal(size=(5, 2)).astype(np.float32)
+    said = agent.distribution_of(seen, temperature=0.5)
+    assert said.logits_BK.max(axis=1) == pytest.approx(agent.values_of(seen) / 0.5)
+    assert (said.logits_BK.argmax(axis=1) == agent.act(seen, deterministic=True)).all()
+
+
+class Mixed(gymnasium.Env):
+    """Random observations of all kinds by key; a reward of 1."""
+
+    parts: ClassVar = {
+        "image": spaces.Box(0, 255, (36, 40, 3), np.uint8),
+        "number": spaces.Discrete(4),
+        "vector": spaces.Box(-5, 5, (2,), np.float32),
+    }
+    action_space = spaces.Discrete(3)
+
+    def __init__(self, key=None):
+        self.observation_space = spaces.Dict(self.parts) if key is None else self.parts[key]
+
+    def _look(self):
+        self.observation_space.seed(int(self.np_random.integers(2**31)))
+        return self.observation_space.sample()
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return self._look(), {}
+
+    def step(self, action):
+        return self._look(), 1.0, False, False, {}
+
+
+gymnasium.register("losses/Mixed-v0", Mixed, max_episode_steps=5)
+
+
+@pytest.mark.parametrize("key", [None, "image", "number"])
+@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
+def test_all_kinds_of_observations_are_as_the_environment_gives_them(algorithm, key):
+    task = TaskConfig(id="losses/Mixed-v0", kwargs={"key": key})
+    config = tiny(algorithm, buffer_size=30) if algorithm == "dqn" else tiny(algorithm, batch_size=8, n_epochs=1)
+    config = config.model_copy(update={"normalize": tiny(algorithm, normalize=key is None).normalize})
+    agent, loss = learner(config, task), Silent()
+    agent.add_loss(loss)
+    train(agent, 32)
+    agent.close()
+    space = Mixed(key).observation_space
+    assert len(loss.batches) >= 2
+    for batch in loss.batches:
+        seen = batch.observation_B
+        rows = [{name: part[row] for name, part in seen.items()} if key is None else seen[row] for row in range(8)]
+        assert all(map(space.contains, rows))
+        assert agent.act(seen, deterministic=True).shape == (8,)
+
+
+def test_members_side_by_side_as_single_ones():
+    task, config, found = TaskConfig(id="transfer/CartPole-v0", max_episode_steps=12), tiny("ppo", n_envs=4), []
+    for single in (True, False):
+        meter = Meter()
+        factories = TaskEnvironments(task, meter, lambda meter=meter: Charged(make(task), meter), 4)
+        agent, loss = build_learner(config, list(factories) if single else factories, meter, seed=0), Squares()
+        assert isinstance(agent._between.venv, SideBySide) != single
+        agent.add_loss(loss)
+        train(agent, 128)
+        agent.close()
+        found.append([batch.observation_B.tobytes() for batch in loss.batches])
+    assert found[0] == found[1]
+    assert len(set(found[0])) == len(found[0])

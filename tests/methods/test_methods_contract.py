@@ -41,9 +41,11 @@ ZERO = {
             "statistics": "carry",
         },
     ],
+    "demonstrations": [{"coefficient": 0.0, "share": 0.0}],
     "elastic_weights": [{"coefficient": 0.0, "samples": 30}],
     "guard": [{"patience": 11}],
     "jump_start": [{"horizon": 0}, {"horizon": 0, "variant": "random"}],
+    "kickstart": [{"coefficient": 0.0}],
     "l2_start_point": [{"coefficient": 0.0, "other_coefficient": 0.0}],
     "offline_pretrain": [
         {"gradient_steps": 0},
@@ -62,6 +64,7 @@ ZERO = {
 NO_STRENGTH = {"feature_extraction", "random_features"}
 """Methods without settings: they are on or off."""
 STRONG = {
+    "demonstrations": {"steps": 30},
     "elastic_weights": {"samples": 30},
     # Settings with which it must change something, where its defaults need more than a tiny source has.
     # The walk goes where it will, so a guide that is not learned from shows in the returns of the stages alone.

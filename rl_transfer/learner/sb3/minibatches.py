@@ -12,7 +12,7 @@ from torch import Tensor
 from rl_transfer.knowledge.experience import map_arrays
 from rl_transfer.learner.losses import OWN, Minibatch
 from rl_transfer.learner.sb3.between import Between
-from rl_transfer.study import channels_first, is_byte_image
+from rl_transfer.tasks import as_given
 
 See = Callable[[Any, Minibatch], None]
 """Gets observations as the networks take them, and the minibatch."""
@@ -30,22 +30,6 @@ def see_samples(space: spaces.Space[Any], see: See, plain: Any, found: Any, sour
     """
     given = as_given(space, _arrays(plain.observations))
     see(found.observations, Minibatch(given, _array(found.actions), source_B))
-
-
-def as_given(space: spaces.Space[Any], stored: Any) -> Any:
-    """Observations from a replay buffer, as the environments gave them.
-
-    The library stores images of bytes with their channels first, and a number as a column of width 1.
-
-    Args:
-        space: The environments' observation space.
-        stored: B x shape in the buffer; by key where they are a Dict.
-    """
-    if isinstance(space, spaces.Dict):
-        return {key: as_given(inner, stored[key]) for key, inner in space.spaces.items()}
-    if is_byte_image(space) and not channels_first(space):
-        return np.moveaxis(stored, 1, -1)
-    return stored.reshape(-1) if isinstance(space, spaces.Discrete) else stored
 
 
 class Rollouts:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Transitions
-from rl_transfer.learner.sb3.minibatches import as_given
+from rl_transfer.tasks import as_given
 from rl_transfer_envs.outcomes import Outcomes
 
 

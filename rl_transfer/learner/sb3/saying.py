@@ -38,7 +38,11 @@ def policy_says(model: BaseAlgorithm, batch: Any) -> Said:
 
 def _distribution_says(found: TorchDistribution | list[TorchDistribution], space: spaces.Space[Any]) -> Said:
     if isinstance(found, Normal):
-        return (found.mean, found.stddev.log()), lambda arrays: Gaussian(arrays[0], arrays[1], squashed=False)
+        assert isinstance(space, spaces.Box)
+        low, high = (torch.as_tensor(bound.ravel()).to(found.mean) for bound in (space.low, space.high))
+        half = (high - low) / 2
+        in_units = (found.mean - (low + high) / 2) / half, found.stddev.log() - half.log()
+        return in_units, lambda arrays: Gaussian(arrays[0], arrays[1], squashed=False)
     if isinstance(found, Bernoulli):
         assert isinstance(space, spaces.MultiBinary)
         logits = torch.stack([torch.zeros_like(found.logits), found.logits], dim=2).flatten(start_dim=1)
