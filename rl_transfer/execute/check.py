@@ -20,6 +20,9 @@ from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, PairConfig
 from rl_transfer.study.draft import Draft
 from rl_transfer.tasks import SpaceMapping, TaskFacts, inspect_task, map_spaces
 
+_ACTING = ("fisher", "teacher", "demonstrations")
+"""Kinds of knowledge for which the source has to act."""
+
 
 def check_study(study: LoadedStudy) -> list[str]:
     """Refuse a study whose seeds can't reach its level, or that asks for a device that is not there.
@@ -153,7 +156,7 @@ def check_source_agent(study: LoadedStudy, pair: LoadedPair, source: PairSource,
             if "experience" in method_class(method.name).needs and not agent.has_experience:
                 what = f"{method.name} needs experience, the source agent {agent.name} left none"
                 raise study.draft.error(("arms", name, "methods", index), f"{what}: remove the method")
-            if agent.is_backbone and not method_class(method.name).needs.isdisjoint(("fisher", "teacher")):
+            if agent.is_backbone and not method_class(method.name).needs.isdisjoint(_ACTING):
                 what = f"{method.name} needs a source that can act, {agent.name} is a vision backbone"
                 raise study.draft.error(("arms", name, "methods", index), f"{what}: remove the method")
     if agent.spec.task != source.task:

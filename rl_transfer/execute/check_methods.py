@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from rl_transfer.errors import ConfigError
 from rl_transfer.learner import refuse_empty_roles
 from rl_transfer.methods import Method, build_methods, method_class, refuse_several_sources, resolve_methods
-from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named
-from rl_transfer.tasks import SpaceMapping
+from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named, TaskConfig
+from rl_transfer.tasks import SpaceMapping, make
 
 
 def check_methods(
@@ -33,6 +33,7 @@ def check_methods(
             used = {source.name: mappings[source.name] for source in pair.sources_of(arm)}
             refuse_several_sources(arm.methods, list(used))
             _refuse_idle_settings(learner, list(used.values()), pair.config.budget.target, arm.methods)
+            _refuse_for_target(pair.config.target, build_methods(arm.methods, learner.algorithm), arm.methods)
         except ConfigError as error:
             raise study.draft.under(error, "arms", name, "methods") from error
     return resolved
@@ -69,6 +70,23 @@ def _refuse_idle_settings(
             raise ConfigError(error.message, key=key) from error
 
 
+def _refuse_for_target(task: TaskConfig, methods: Sequence[Method], named: Sequence[Named]) -> None:
+    """Let the methods that want to see the target's environment see it."""
+    asking = [place for place, method in enumerate(methods) if type(method).check_target is not Method.check_target]
+    if not asking:
+        return
+    env = make(task)
+    try:
+        for place in asking:
+            try:
+                methods[place].check_target(env)
+            except ConfigError as error:
+                key = ".".join(filter(None, (str(place), named[place].name, error.key)))
+                raise ConfigError(error.message, key=key) from error
+    finally:
+        env.close()
+
+
 def _refuse_late_steps(method: Method, budget: int) -> None:
     for setting, steps in method.named_steps.items():
         if steps >= budget:
@@ -77,10 +95,10 @@ def _refuse_late_steps(method: Method, budget: int) -> None:
 
 
 def _refuse_unmapped(method: Method, mapping: SpaceMapping) -> None:
-    if "experience" in method.needs:
+    if not method.needs.isdisjoint(("experience", "demonstrations")):
         consequence, acts = "no experience can be carried", True
     elif "teacher" in method.needs:
-        consequence, acts = "the source can't be asked for anything", "acting" in method.claims
+        consequence, acts = "the source can't be asked for anything", "acting" in method.claims or method.needs_actions
     else:
         return
     for what, empty in (("observations", not mapping.parts), ("actions", acts and not mapping.actions.known_T.any())):

@@ -249,6 +249,7 @@ class _PairPlanner:
             grid=evaluation_grid(self.pair, trained.budget),
             episodes=self.pair.evaluation.episodes,
             deterministic=self.pair.evaluation.deterministic,
+            anchors=self.pair.score if _needs_anchors(methods, learner) else None,
             segment_steps=self.study.segment_steps or segment_steps(learner, facts),
             device=self.study.device,
             seed=seed,
@@ -272,6 +273,10 @@ class _Trained:
 def _key_of(runs: Sequence[PlannedRun], seed: int) -> str:
     """The source run of a seed; one that is the only one serves all."""
     return next((run.key for run in runs if run.seed == seed), runs[0].key)
+
+
+def _needs_anchors(methods: Sequence[Named], learner: LearnerConfig) -> bool:
+    return any(method.needs_anchors for method in build_methods(methods, learner.algorithm))
 
 
 def _horizon(pair: PairConfig) -> int | None:

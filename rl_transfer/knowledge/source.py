@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from rl_transfer.knowledge.anchors import Anchors
 from rl_transfer.knowledge.experience import Transitions
 from rl_transfer.knowledge.networks import Networks, Role, read_networks, write_networks
 from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, write_optimizer
@@ -12,7 +13,7 @@ from rl_transfer.knowledge.statistics import Statistics
 from rl_transfer.knowledge.teacher import Teacher
 from rl_transfer.study import FIRST_SOURCE
 
-KnowledgeKind = Literal["networks", "experience", "fisher", "teacher"]
+KnowledgeKind = Literal["networks", "experience", "fisher", "teacher", "demonstrations"]
 _NETWORKS = "networks.safetensors"
 _STATISTICS = "statistics.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
@@ -31,6 +32,8 @@ class Knowledge:
         experience: Transitions.
         fisher: Estimated diagonal of the Fisher information of its networks, tensor for tensor.
         teacher: The source agent itself, to be asked.
+        demonstrations: Transitions of the trained source on its own task.
+        anchors: What the target's scores are measured by, where a method of the arm asks.
         resized: Shapes that tensors had before the mapping laid them out, by ``role/name``; ``()`` for none.
         unmapped: Shapes of the source's tensors of which the mapping takes nothing, by ``role/name``.
         misfits: Roles that can't be carried into this target, and why.
@@ -47,6 +50,8 @@ class Knowledge:
     experience: Transitions | None = None
     fisher: Networks | None = None
     teacher: Teacher | None = None
+    demonstrations: Transitions | None = None
+    anchors: Anchors | None = None
     resized: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     unmapped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     misfits: Mapping[Role, str] = field(default_factory=dict)
@@ -65,6 +70,7 @@ class Knowledge:
         found = found if "experience" in kinds else replace(found, experience=None)
         found = found if "fisher" in kinds else replace(found, fisher=None)
         found = found if "teacher" in kinds else replace(found, teacher=None)
+        found = found if "demonstrations" in kinds else replace(found, demonstrations=None)
         return found if "networks" in kinds else replace(found, networks=None, statistics=None, optimizer=None)
 
 

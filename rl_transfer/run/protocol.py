@@ -21,7 +21,7 @@ from rl_transfer.run.checkpoint import Checkpoint
 from rl_transfer.run.curve import Curve, play
 from rl_transfer.run.reviews import Reviews, StartAnew, write_episodes
 from rl_transfer.run.sources import Sources
-from rl_transfer.run.transfer import print_fates, transfer, write_fates
+from rl_transfer.run.transfer import pretrain, print_fates, transfer, write_fates
 from rl_transfer.store import read_json, write_csv, write_json
 from rl_transfer.study import RunSpec, TaskConfig
 from rl_transfer.tasks import Charged, Meter, Sham, TaskEnvironments, make
@@ -85,6 +85,8 @@ class Run:
             stop_after_segment: Stop at this boundary, as if killed there.
         """
         state = checkpoints.latest(self._checkpoints) or self._prepare()
+        if state is None:
+            return
         curve = Curve(self.spec, state.rows, self._tell_point)
         learner = self._restore(state)
         try:
@@ -118,20 +120,37 @@ class Run:
             log_folder=self._events if log else None,
         )
 
-    def _prepare(self) -> Checkpoint:
-        """Let the methods change a fresh learner, and write the first checkpoint."""
+    def _prepare(self) -> Checkpoint | None:
+        """Let the methods change a fresh learner, and write the first checkpoint; None where it diverged already."""
         shutil.rmtree(self._checkpoints, ignore_errors=True)
         learner = self._learner(log=False)
-        if self.source is not None:
-            knowledge = self._read_knowledge(learner)
-            fates = transfer(self.methods, learner, knowledge)
-            self._knowledge = self._to_keep(knowledge)
-            write_fates(self.folder / "transfer.csv", fates)
-            print_fates(fates)
-        first = Checkpoint(segment=0, teacher_calls=self._sources.teacher_calls)
-        checkpoints.save(self._checkpoints, first, learner)
+        diverged = None if self.source is None else self._carry_over(learner)
         learner.close()
+        first = Checkpoint(segment=0, teacher_calls=self._sources.teacher_calls)
+        if diverged is not None:
+            self._fail(diverged, learner, Curve(self.spec, (), self._tell_point), first)
+            return None
+        checkpoints.save(self._checkpoints, first, learner)
         return first
+
+    def _carry_over(self, learner: Learner) -> DivergedError | None:
+        """Let the methods transfer, then pretrain; returns what ended that, where the learner diverged."""
+        spec, diverged = self.spec, None
+        knowledge = self._read_knowledge(learner)
+        fates = transfer(self.methods, learner, knowledge)
+        try:
+            fates += pretrain(
+                self.methods,
+                learner,
+                knowledge,
+                lambda place: seeds.generator(spec.role, spec.seed, "pretraining", place),
+            )
+        except DivergedError as error:
+            diverged = error
+        self._knowledge = self._to_keep(knowledge)
+        write_fates(self.folder / "transfer.csv", fates)
+        print_fates(fates)
+        return diverged
 
     def _kept_knowledge(self, learner: Learner) -> Knowledge:
         """What the methods keep, read once; the learner must be fresh then."""

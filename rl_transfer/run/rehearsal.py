@@ -42,6 +42,8 @@ def rehearse(spec: RunSpec, sources: Sequence[RehearsedSource]) -> None:
             ``mapping``.
     """
     methods = build_methods(spec.methods, spec.learner.algorithm)
+    # Nobody plays yet.
+    methods = [method for method in methods if "demonstrations" not in method.needs]
     if any(source.folder is None for source in sources):
         # A fresh agent has no experience yet.
         methods = [method for method in methods if "experience" not in method.needs]

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from rl_transfer import seeds
-from rl_transfer.knowledge import Knowledge, Networks, Teacher
+from rl_transfer.knowledge import Anchors, Knowledge, Networks, Teacher, Transitions
 from rl_transfer.learner import Learner
 from rl_transfer.methods import Method
+from rl_transfer.run.demonstrations import demonstrate
 from rl_transfer.run.fisher import estimate_fisher
 from rl_transfer.run.teacher import source_teacher
 from rl_transfer.run.transfer import for_target, kinds_needed, read_source
@@ -81,7 +82,13 @@ class Sources:
     def _knowledge_of(self, source: _Source, learner: Learner, costs: Counter[str]) -> Knowledge:
         kinds = kinds_needed(self._methods)
         knowledge = read_source(source.folder, kinds, source.mapping.source_observation)
-        knowledge = replace(knowledge, name=source.name, fisher=self._fisher(source, learner, costs))
+        knowledge = replace(
+            knowledge,
+            name=source.name,
+            fisher=self._fisher(source, learner, costs),
+            demonstrations=self._demonstrations(source, learner, costs),
+            anchors=None if source.spec.anchors is None else Anchors(**source.spec.anchors.model_dump()),
+        )
         knowledge = for_target(knowledge, learner, source.mapping, source.scrambler)
         if "teacher" in kinds and source.name not in self._teachers:
             initial = learner.networks()
@@ -97,6 +104,16 @@ class Sources:
             found = estimate_fisher(source.folder, wanted[0], source.generator("fisher"))
         costs.update(found.costs)
         return found.fisher
+
+    def _demonstrations(self, source: _Source, learner: Learner, costs: Counter[str]) -> Transitions | None:
+        """A source's demonstrations, where a method wants some."""
+        steps = max((method.demonstration_steps for method in self._methods), default=0)
+        if not steps:
+            return None
+        with learner.isolated(0):
+            found = demonstrate(source.folder, steps, source.generator("demonstrations"))
+        costs.update(found.costs)
+        return found.transitions
 
     @property
     def have_teachers(self) -> bool:

@@ -17,7 +17,7 @@ _RUN_FOLDER = re.compile(r"^seed\d+-(?P<key>[0-9a-f]{12})$")
 def run_key(spec: RunSpec) -> str:
     """Twelve hexadecimal digits that stand for all that determines a run's result."""
     unset: dict[str, Any] = {
-        name: True for name in ("horizon_steps", "references", "other_sources") if not getattr(spec, name)
+        name: True for name in ("horizon_steps", "references", "other_sources", "anchors") if not getattr(spec, name)
     }
     if spec.source is not None and spec.source.name is None:
         unset["source"] = {"name"}

@@ -7,6 +7,7 @@ from pydantic import NonNegativeInt, PositiveInt, field_validator, model_validat
 from pydantic_core import PydanticCustomError
 
 from rl_transfer.study.base import Frozen, Many, Named, Text
+from rl_transfer.study.config import ScoreConfig
 from rl_transfer.study.learners import LearnerConfig
 from rl_transfer.study.mapping import MappingConfig
 from rl_transfer.study.sources import FIRST_SOURCE
@@ -75,6 +76,7 @@ class RunSpec(Frozen):
         imported: For an agent that a stranger trained: its file. Its run is the evaluation at step 0.
         grid: Evaluation points in charged environment steps, 0 and the budget included.
         horizon_steps: The budget that schedules follow, where training stops before it.
+        anchors: What scores are measured by, where a method adapts to them.
         segment_steps: Charged steps between two checkpoints.
         code: Digest of this project's own code that carries out the run, its methods included.
         versions: Versions of the interpreter and of the libraries that the result depends on.
@@ -93,6 +95,7 @@ class RunSpec(Frozen):
     imported: ImportedFile | None = None
     grid: Many[NonNegativeInt]
     horizon_steps: PositiveInt | None = None
+    anchors: ScoreConfig | None = None
     episodes: PositiveInt
     deterministic: bool
     segment_steps: PositiveInt

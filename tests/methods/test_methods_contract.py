@@ -42,25 +42,36 @@ ZERO = {
             "statistics": "carry",
         },
     ],
+    "demonstrations": [{"coefficient": 0.0, "share": 0.0}],
     "elastic_weights": [{"coefficient": 0.0, "samples": 30}],
     "guard": [{"patience": 11}],
     "jump_start": [{"horizon": 0}, {"horizon": 0, "variant": "random"}],
+    "kickstart": [{"coefficient": 0.0}],
     "l2_start_point": [{"coefficient": 0.0, "other_coefficient": 0.0}],
+    "offline_pretrain": [
+        {"gradient_steps": 0},
+        {"gradient_steps": 0, "best_episodes": 0.5, "exploration": "keep"},
+        {"transitions": 0},
+    ],
     "policy_reuse": [{"psi": 0.0}, {"reuse": 0.0}, {"reuse_share": 0.0}],
     "replay": [
         {"transitions": 0},
         {"transitions": 0, "share": 0.5},
         {"share": 0.0, "share_end": 0.0, "decay_steps": 10, "best_episodes": 0.5},
+        {"share": 0.0, "likeliest": 0.5, "model_steps": 20},
     ],
     "shaping": [{"coefficient": 0.0}],
 }
 NO_STRENGTH = {"feature_extraction", "random_features"}
 """Methods without settings: they are on or off."""
 STRONG = {
+    "demonstrations": {"steps": 30},
     "elastic_weights": {"samples": 30},
     # Settings with which it must change something, where its defaults need more than a tiny source has.
     # The walk goes where it will, so a guide that is not learned from shows in the returns of the stages alone.
     "jump_start": {"horizon": 6, "stages": 3, "window": 2, "tolerance": 0.0},
+    # As by default but for the number, and conservative.
+    "offline_pretrain": {"gradient_steps": 30, "conservative": True},
 }
 METHODS = method_names()
 PAIRS = [(name, algorithm) for name in METHODS for algorithm in method_class(name).algorithms]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rl_transfer import seeds
-from rl_transfer.knowledge import Knowledge, Networks, Teacher, write_networks
+from rl_transfer.knowledge import Distribution, Knowledge, Networks, Teacher, write_networks
 from rl_transfer.learner import Learner, build_learner
 from rl_transfer.learner.sb3.networks import by_role
 from rl_transfer.learner.sb3.regime import optimizers
@@ -183,15 +183,33 @@ def forward(networks: Networks, kind: str, observations: Any, activation: str = 
 
 
 class Oracle(Teacher):
-    """A teacher that always does the same, and whose values are a function of the observations."""
+    """A teacher that always does the same, and whose values and policy are functions of the observations."""
 
-    def __init__(self, action: Any = 1, values: Callable[[Any], Any] | None = None, length: float = 5.0) -> None:
+    def __init__(
+        self,
+        action: Any = 1,
+        values: Callable[[Any], Any] | None = None,
+        length: float = 5.0,
+        *,
+        policy: Callable[[Any], Distribution] | None = None,
+        evaluation_return: float = 0.0,
+    ) -> None:
         self.action, self.values, self.length = np.asarray(action), values, length
+        self.policy, self._evaluation_return = policy, evaluation_return
         self.seen: list[Any] = []
 
     @property
     def episode_length(self) -> float:
         return self.length
+
+    @property
+    def evaluation_return(self) -> float:
+        return self._evaluation_return
+
+    def distribution_of(self, observations: Any, *, temperature: float = 1.0) -> Distribution:
+        assert self.policy is not None
+        self.calls += len(observations)
+        return self.policy(observations)
 
     def act(self, observations: Any, *, deterministic: bool = True, generator: Any = None) -> np.ndarray:
         self.calls += len(observations)

@@ -16,6 +16,7 @@ from rl_transfer.study import (
     NatureCNNConfig,
     OtherSourceSpec,
     RunSpec,
+    ScoreConfig,
     SourceSpec,
     TaskConfig,
 )
@@ -70,6 +71,11 @@ OTHERS = {
     ],
     "grid": [(0, 32, 64, 96, 160), (0, 128)],
     "horizon_steps": [128, 256],
+    "anchors": [
+        ScoreConfig(random=0, reference=1, worst=0),
+        ScoreConfig(random=0, reference=2, worst=0),
+        ScoreConfig(random=0, reference=1, worst=-1),
+    ],
     "episodes": [4],
     "deterministic": [False],
     "segment_steps": [32],

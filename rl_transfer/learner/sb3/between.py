@@ -32,11 +32,17 @@ class Between(VecEnvWrapper):
         self._reshapes: list[Reshape] = []
         self._guide: Guide | None = None
         self._observation_N: Any = None
+        self._observation_before_N: Any = None
         self._time_N = np.zeros(env.num_envs, np.int64)
 
     def reshape(self, reshape: Reshape) -> None:
         """Have the rewards changed, after what earlier calls change."""
         self._reshapes.append(reshape)
+
+    @property
+    def observation_before_N(self) -> Any:
+        """What the environments showed before the last step."""
+        return self._observation_before_N
 
     def tell(self, guide: Guide) -> None:
         """Tell a guide of every episode that begins."""
@@ -64,7 +70,7 @@ class Between(VecEnvWrapper):
         observation_N, reward_N, done_N, infos = self.venv.step_wait()
         if self._reshapes:
             reward_N = self._reshaped(observation_N, reward_N, done_N, infos)
-        self._observation_N = observation_N
+        self._observation_before_N, self._observation_N = self._observation_N, observation_N
         self._time_N += 1
         self._begin(np.flatnonzero(done_N).tolist())
         return observation_N, reward_N, done_N, infos
