@@ -56,7 +56,7 @@ class Kickstart(Method):
             The learner's score is the mean over its last charged training episodes, 0 before the first; the source's
             is of its last evaluation, on its own task, by the target's anchors. Both are (return - random) /
             (reference - random), which unlike returns can be divided. A source with a score of 0 or less is not
-            learned from.
+            learned from. A placebo's score is that of the source that was scrambled.
         decay_steps: Charged steps until the schedule's weight is 0; by default the whole budget.
         window: Training episodes that the learner's score is averaged over.
         temperature: What a value learner's Q is divided by before the softmax, source and target alike. About the

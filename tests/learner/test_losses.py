@@ -125,10 +125,10 @@ def torch_squares(model, algorithm, observations):
     return sum((part**2).sum() for part in parts) / 2 / len(batch)
 
 
-def gradients_of(algorithm, task, loss):
+def gradients_of(algorithm, task, loss, **changes):
     """What a loss has added to the gradients of the first step of each optimizer."""
-    plain, _ = first_gradients(build(algorithm, task))
-    agent = build(algorithm, task)
+    plain, _ = first_gradients(build(algorithm, task, **changes))
+    agent = build(algorithm, task, **changes)
     agent.add_loss(loss)
     found, _ = first_gradients(agent)
     return {name: found[name] - plain[name] for name in found}
@@ -468,3 +468,33 @@ def test_members_side_by_side_as_single_ones():
         found.append([batch.observation_B.tobytes() for batch in loss.batches])
     assert found[0] == found[1]
     assert len(set(found[0])) == len(found[0])
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "sac"])
+def test_exploration_that_depends_on_the_state(algorithm):
+    loss = Squares()
+    added = gradients_of(algorithm, BOX_WALK, loss, use_sde=True)
+    fresh = build(algorithm, BOX_WALK, use_sde=True)
+    model = fresh._model
+    batch = model.policy.obs_to_tensor(loss.batches[0].observation_B)[0]
+    if algorithm == "ppo":
+        found = model.policy.get_distribution(batch).distribution
+    else:
+        mean, log_std, more = model.actor.get_action_dist_params(batch)
+        found = model.actor.action_dist.proba_distribution(mean, log_std, **more).distribution
+    total = ((found.mean**2).sum() + (found.stddev.log() ** 2).sum()) / 2 / len(batch)
+    expected = automatic(fresh, total)
+    fresh.close()
+    assert any(name.startswith("exploration/") for name in expected)
+    for name, gradient in expected.items():
+        assert added[name] == pytest.approx(gradient, abs=1e-5), name
+
+    networks = []
+    for listens in (False, True):
+        agent = learner(tiny(algorithm, use_sde=True), BOX_WALK)
+        if listens:
+            agent.add_loss(Silent())
+        train(agent, 64)
+        agent.close()
+        networks.append(as_bytes(agent.networks()))
+    assert networks[0] == networks[1]
