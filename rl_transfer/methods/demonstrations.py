@@ -30,7 +30,8 @@ class Demonstrations(Method):
     there: the share is fixed, as in its successor by Pohlen et al., "Observe and look further", 2018, who take a
     quarter. Nor is training on demonstrations alone before the first step. The source takes the mode of its policy; its
     steps are counted as ``demonstration_steps``. Rewards and dynamics are its own task's, and so is what is best: where
-    the tasks differ, the learner is told something wrong.
+    the tasks differ, the learner is told something wrong. Of several sources each plays as many steps, and has an equal
+    part of the share.
 
     Attributes:
         steps: How many steps the source plays; this number is ours.
@@ -50,6 +51,7 @@ class Demonstrations(Method):
     keeps: ClassVar[frozenset[KnowledgeKind]] = frozenset({"demonstrations"})
     algorithms: ClassVar[tuple[str, ...]] = VALUE_LEARNERS
     claims: ClassVar[frozenset[Claim]] = frozenset({"demonstrations"})
+    several: ClassVar[str | None] = "each plays as many steps, and has an equal part of the share"
 
     @property
     def demonstration_steps(self) -> int:
@@ -66,24 +68,30 @@ class Demonstrations(Method):
         """Say how many transitions there are.
 
         Returns:
-            One row: how many the source played, and how many of them have a counterpart in the target's actions.
+            One row for each source: how many the source played, and how many of them have a counterpart in the target's actions.
         """
         if not self.share:
             return ()
-        assert knowledge.demonstrations is not None
-        used = len(knowledge.demonstrations)
-        why = f"{self.share:.3g} of every minibatch, with the margin loss times {self.coefficient:g}"
-        fate = TensorFate("demonstrations", "experience", (self.steps,), (used,), "copied", "no", why)
-        return (fate,)
+        share = self.share / len(knowledge.each)
+        why = f"{share:.3g} of every minibatch, with the margin loss times {self.coefficient:g}"
+        fates = []
+        for one in knowledge.each:
+            assert one.demonstrations is not None
+            name = f"demonstrations ({one.name})" if knowledge.others else "demonstrations"
+            used = len(one.demonstrations)
+            fates.append(TensorFate(name, "experience", (self.steps,), (used,), "copied", "no", why))
+        return fates
 
     def attach(self, learner: Learner, knowledge: Knowledge, generator: np.random.Generator) -> None:
         """Mix the transitions into the minibatches, and add the loss."""
         if not self.share:
             return
-        assert knowledge.demonstrations is not None
-        number = learner.mix_experience(knowledge.demonstrations, lambda _: self.share, generator)
-        if self.coefficient and number is not None:
-            learner.add_loss(_MarginLoss(number, self.coefficient, self.margin))
+        share = self.share / len(knowledge.each)
+        for one in knowledge.each:
+            assert one.demonstrations is not None
+            number = learner.mix_experience(one.demonstrations, lambda _: share, generator)
+            if self.coefficient and number is not None:
+                learner.add_loss(_MarginLoss(number, self.coefficient, self.margin))
 
 
 class _MarginLoss(ValuesLoss):

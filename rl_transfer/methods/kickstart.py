@@ -47,7 +47,8 @@ class Kickstart(Method):
     without one has the source's probability 0. TRPO moves its policy through no optimizer, so that nothing can be added
     to its loss.
 
-    The source is asked about every sample of every minibatch (``teacher_calls`` in the costs).
+    The source is asked about every sample of every minibatch (``teacher_calls`` in the costs). Of several sources each
+    has an equal part of the weight, which falls by its own score.
 
     Attributes:
         coefficient: The weight lambda to begin with; 0 is training from scratch.
@@ -76,6 +77,7 @@ class Kickstart(Method):
     keeps: ClassVar[frozenset[KnowledgeKind]] = frozenset({"teacher"})
     needs_actions: ClassVar[bool] = True
     algorithms: ClassVar[tuple[str, ...]] = tuple(name for name in LOSS_PATHS if name != "trpo")
+    several: ClassVar[str | None] = "the mean of the losses towards each, with a weight of its own"
 
     @property
     def needs_anchors(self) -> bool:
@@ -88,11 +90,13 @@ class Kickstart(Method):
             raise ConfigError(f"there is no schedule with decay: {self.decay}: leave it out", key="decay_steps")
 
     def transfer(self, learner: Learner, knowledge: Knowledge) -> Sequence[TensorFate]:  # noqa: ARG002 - a hook
-        """Say what the source is used for."""
+        """Say what the sources are used for."""
         if not self.coefficient:
             return ()
-        why = f"a loss towards its actions' distribution with weight {self.coefficient:g}, decay: {self.decay}"
-        return (TensorFate("source agent", "teacher", None, None, "copied", "no", why),)
+        part = self.coefficient / len(knowledge.each)
+        why = f"a loss towards its actions' distribution with weight {part:g}, decay: {self.decay}"
+        names = [f"source agent {one.name}" for one in knowledge.each] if knowledge.others else ["source agent"]
+        return [TensorFate(name, "teacher", None, None, "copied", "no", why) for name in names]
 
     def attach(
         self,
@@ -100,12 +104,14 @@ class Kickstart(Method):
         knowledge: Knowledge,
         generator: np.random.Generator,  # noqa: ARG002 - a hook
     ) -> None:
-        """Add the loss."""
-        assert knowledge.teacher is not None
-        if self.coefficient:
-            weight = Weight(self, learner, knowledge.teacher, knowledge.anchors)
-            cls = _ToSoftmax if learner.algorithm in VALUE_LEARNERS else _ToPolicy
-            learner.add_loss(cls(self, knowledge.teacher, weight))
+        """Add the losses."""
+        if not self.coefficient:
+            return
+        cls = _ToSoftmax if learner.algorithm in VALUE_LEARNERS else _ToPolicy
+        part = 1 / len(knowledge.each)
+        for one in knowledge.each:
+            assert one.teacher is not None
+            learner.add_loss(cls(self, one.teacher, Weight(self, learner, one.teacher, knowledge.anchors, part)))
 
 
 class Weight:
@@ -116,10 +122,13 @@ class Weight:
         learner: Who learns.
         teacher: Who is learned from.
         anchors: What scores are measured by, for those who decay by them.
+        part: This teacher's part of the coefficient.
     """
 
-    def __init__(self, settings: Kickstart, learner: Learner, teacher: Teacher, anchors: Anchors | None) -> None:
-        self._settings, self._learner, self._anchors = settings, learner, anchors
+    def __init__(
+        self, settings: Kickstart, learner: Learner, teacher: Teacher, anchors: Anchors | None, part: float = 1.0
+    ) -> None:
+        self._settings, self._learner, self._anchors, self._part = settings, learner, anchors, part
         self._goal = 0.0 if anchors is None else anchors.mean_score([teacher.evaluation_return])
 
     def now(self) -> float:
@@ -133,7 +142,7 @@ class Weight:
                 left = 1.0 - (learner.progress if steps is None else min(learner.meter.steps / steps, 1.0))
             case "score":
                 left = self._lacking([episode.reward_sum for episode in learner.meter.episodes[-settings.window :]])
-        return settings.coefficient * left
+        return settings.coefficient * self._part * left
 
     def _lacking(self, returns: Sequence[float]) -> float:
         """What the learner lacks to its teacher, from 0 to 1."""
