@@ -81,7 +81,7 @@ class Method:
 
     @property
     def named_steps(self) -> Mapping[str, int]:
-        """By setting the steps for which something is not trained; a plan whose budget ends before is refused."""
+        """By setting the steps before which something is not trained or used; a budget that ends before is refused."""
         return {}
 
     @property

@@ -1,6 +1,6 @@
 """Replay: the source's transitions in the target's buffer, or as a share of every minibatch."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 
@@ -81,6 +81,11 @@ class Replay(Method):
     @property
     def _mixes(self) -> bool:
         return bool(self.share or self.share_end)
+
+    @property
+    def named_steps(self) -> Mapping[str, int]:
+        """The steps before the model of the dynamics is fitted first."""
+        return {"model_steps": self.model_steps if self.likeliest < 1 else 0}
 
     def check(self, algorithm: str) -> None:  # noqa: ARG002 - a hook
         """Refuse half a decay."""

@@ -222,6 +222,12 @@ def test_a_teacher_whose_spaces_nothing_is_taken_of_is_refused(tmp_path):
     assert planned(tmp_path, 'arms.fine_tune.methods=["shaping"]', mapping={"action": []}).runs
 
 
+def test_a_model_that_is_never_fitted_is_refused(tmp_path):
+    arms = 'arms.fine_tune.methods=[{"replay": {"share": 0.5, "likeliest": 0.5, "model_steps": 10000}}]'
+    message = refused(tmp_path, arms, learner={"algorithm": "dqn"})
+    assert "arms.fine_tune.methods.0.replay.model_steps: 10000 steps are not over before the budget" in message
+
+
 def test_what_the_target_can_not_do_for_a_method_is_refused(tmp_path):
     target = {"id": "transfer/CartPole-v0", "wrappers": [{"scale_reward": {"factor": 2.0}}]}
     for name in ("replay", "offline_pretrain"):

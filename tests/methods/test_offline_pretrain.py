@@ -171,7 +171,9 @@ class TestRuns:
         assert (found["outcome"], found["failed_at_step"]) == ("diverged", 0)
         assert "no longer finite at step 0" in found["message"]
         assert curve(folder) == {}
-        assert outputs(folder)["costs"]["target_steps"] == 0
+        costs = outputs(folder)["costs"]
+        assert costs["target_steps"] == costs["gradient_steps"] == 0
+        assert 0 < costs["offline_gradient_steps"] < 40
         assert (folder / "transfer.csv").exists()
         assert not (folder / "checkpoints").exists()
 

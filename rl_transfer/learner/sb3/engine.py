@@ -202,10 +202,12 @@ class SB3Learner(SB3Recipient, Learner):
             observed = Mixing(buffer, lambda: 0, lambda _: None)
             observed.watch(partial(see_samples, self._between.observation_space, self._losses.see))
         seed = int(generator.integers(2**31))
-        with self._losses.with_others(losses), self._divergence_named(), self.isolated(seed):
-            train_on(self._model, buffer, gradient_steps)
-        self._counts["offline_gradient_steps"] += self._gradient_steps - before
-        self._gradient_steps = before
+        try:
+            with self._losses.with_others(losses), self._divergence_named(), self.isolated(seed):
+                train_on(self._model, buffer, gradient_steps)
+        finally:
+            self._counts["offline_gradient_steps"] += self._gradient_steps - before
+            self._gradient_steps = before
 
     def act(self, observations: Any, *, deterministic: bool) -> NDArray[Any]:
         """Actions for a batch of observations."""
