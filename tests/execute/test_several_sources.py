@@ -10,6 +10,7 @@ from tiny_study import carry_out, write_study
 from rl_transfer.cli import main
 from rl_transfer.errors import ConfigError
 from rl_transfer.execute import examine_pair, plan_study, stored_sources
+from rl_transfer.execute.check_sources import refuse_twins
 from rl_transfer.execute.manifest import pair_settings
 from rl_transfer.report.payoff_sheets import retention_sheet
 from rl_transfer.store import Store
@@ -115,6 +116,14 @@ class TestPlan:
         plan = planned(tmp_path, others={"turned": turned})
         assert of_arm(plan, "source")[0].key == of_arm(plan, "source.turned")[0].key
         assert len(plan.distinct()) == len(plan.runs) - 2
+
+    def test_mappings_by_key_are_compared_too(self, tmp_path):
+        keys = {"mapping": {"observation": {"wheel": "wheel"}}}
+        others = {"same": {**FAR, **keys}, "else": {**FAR, "mapping": {"observation": {"wheel": "track"}}}}
+        pair = load_study(str(write_study(tmp_path, pair={**keys, "other_sources": others}, arms=ARMS))).pairs[0]
+        refuse_twins(pair, [("source", "k"), ("source.else", "k"), ("source.same", "l")])
+        with pytest.raises(ConfigError, match=r"other_sources\.same: is the same source as first"):
+            refuse_twins(pair, [("source", "k"), ("source.else", "k"), ("source.same", "k")])
 
     def test_a_pair_alone_fine_tunes_from_its_own_source(self, tmp_path):
         write_study(tmp_path, pair=PAIR)
