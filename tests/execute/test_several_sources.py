@@ -2,6 +2,7 @@
 
 import json
 import re
+from copy import deepcopy
 
 import pytest
 import yaml
@@ -118,9 +119,10 @@ class TestPlan:
         assert len(plan.distinct()) == len(plan.runs) - 2
 
     def test_mappings_by_key_are_compared_too(self, tmp_path):
-        keys = {"mapping": {"observation": {"wheel": "wheel"}}}
-        others = {"same": {**FAR, **keys}, "else": {**FAR, "mapping": {"observation": {"wheel": "track"}}}}
-        pair = load_study(str(write_study(tmp_path, pair={**keys, "other_sources": others}, arms=ARMS))).pairs[0]
+        wheel, track = ({"observation": {"wheel": name}} for name in ("wheel", "track"))
+        others = {"same": {**FAR, "mapping": wheel}, "else": {**FAR, "mapping": track}}
+        own = json.loads(json.dumps({"mapping": wheel, "other_sources": others}))
+        pair = load_study(str(write_study(tmp_path, pair=own, arms=ARMS))).pairs[0]
         refuse_twins(pair, [("source", "k"), ("source.else", "k"), ("source.same", "l")])
         with pytest.raises(ConfigError, match=r"other_sources\.same: is the same source as first"):
             refuse_twins(pair, [("source", "k"), ("source.else", "k"), ("source.same", "k")])
