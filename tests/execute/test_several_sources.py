@@ -2,12 +2,12 @@
 
 import json
 import re
-from copy import deepcopy
 
 import pytest
 import yaml
 from tiny_study import carry_out, write_study
 
+from rl_transfer import run_study
 from rl_transfer.cli import main
 from rl_transfer.errors import ConfigError
 from rl_transfer.execute import examine_pair, plan_study, stored_sources
@@ -310,3 +310,25 @@ class TestCarriedOut:
             folder, pair=PAIR, arms=yaml.safe_load((folder / "tiny.yaml").read_text())["arms"], alpha=0.9
         )
         assert again.started == []
+
+
+@pytest.mark.slow
+def test_the_shipped_pair_with_three_sources_runs(tmp_path):
+    study = {
+        "pairs": ["cartpole_three_sources_dqn"],
+        "arms": {"reuse": {"methods": ["policy_reuse"], "placebo": False}},
+        "seeds": 2,
+        "alpha": 0.5,
+        "learner": {"learning_starts": 100, "gradient_steps": 8},
+        "budget": {"source": 1024, "target": 1280},
+        "evaluation": {"points": 2, "episodes": 1},
+    }
+    (tmp_path / "three.yaml").write_text(yaml.safe_dump(study))
+    outcome = run_study(tmp_path / "three.yaml", store=tmp_path / "runs", workers=2)
+    assert outcome.failures == ()
+    (pair,) = outcome.results.data.pairs
+    assert {run.costs["source_steps"] for run in pair.of_arm("reuse")} == {3 * 1024}
+    for run in pair.of_arm("reuse"):
+        chosen = [run.costs[f"episodes_by_{name}"] for name in ("own", "first", "long_pole", "reversed")]
+        assert sum(chosen) > 10
+        assert min(chosen) > 0
