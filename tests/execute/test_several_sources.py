@@ -157,6 +157,7 @@ class TestPlan:
             r"name one in the arm, as in sources: \[first\]",
         ),
         ({"others": {"first": FAR}}, r"other_sources\.first: this name stands for the pair's own source"),
+        ({"others": {"source": FAR}}, r"other_sources\.source: this name stands for any source that is the only one"),
         ({"others": {"sham": FAR}}, r"other_sources\.sham: this name stands for runs beside an arm's"),
         ({"others": {"a.b": FAR}}, r"other_sources\.'a\.b': this name becomes a folder's"),
         ({"others": {"far": {"source": {"id": POLE}}}}, r"other_sources\.far\.source_threshold_return: is missing"),
