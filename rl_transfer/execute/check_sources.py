@@ -8,7 +8,7 @@ from rl_transfer.execute.check_methods import needs_source
 from rl_transfer.execute.sources import StoredSource, find_source
 from rl_transfer.run.rehearsal import RehearsedSource, rehearse
 from rl_transfer.store import Store
-from rl_transfer.study import LoadedPair, LoadedStudy, MappingConfig, RunSpec
+from rl_transfer.study import LoadedPair, LoadedStudy, RunSpec
 
 
 def source_agents(pair: LoadedPair, store: Store) -> dict[str, StoredSource | None]:
@@ -44,12 +44,12 @@ def refuse_twins(pair: LoadedPair, runs: Iterable[tuple[str, str]]) -> None:
     Raises:
         ConfigError: Names the second one.
     """
-    names: dict[tuple[str, MappingConfig | None], str] = {}
-    for arm, key in runs:
-        for name, source in pair.config.sources.items():
-            if arm == source.arm and names.setdefault((key, source.mapping), name) != name:
-                what = f"is the same source as {names[key, source.mapping]}: remove one of them"
-                raise pair.draft.error(source.keys, what)
+    keys = dict(runs)
+    used = [source for source in pair.config.sources.values() if source.arm in keys]
+    for index, source in enumerate(used):
+        for earlier in used[:index]:
+            if (keys[source.arm], source.mapping) == (keys[earlier.arm], earlier.mapping):
+                raise pair.draft.error(source.keys, f"is the same source as {earlier.name}: remove one of them")
 
 
 def rehearse_arms(

@@ -11,7 +11,7 @@ from rl_transfer.knowledge.networks import Networks, Role, read_networks, write_
 from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, write_optimizer
 from rl_transfer.knowledge.statistics import Statistics
 from rl_transfer.knowledge.teacher import Teacher
-from rl_transfer.study import FIRST_SOURCE
+from rl_transfer.study import ONLY_SOURCE
 
 KnowledgeKind = Literal["networks", "experience", "fisher", "teacher", "demonstrations"]
 _NETWORKS = "networks.safetensors"
@@ -39,7 +39,7 @@ class Knowledge:
         misfits: Roles that can't be carried into this target, and why.
         reading: What the numbers of each role, and of ``optimizer``, mean besides their names: activation, scaling of
             pixels, kind. What is unknown is not there.
-        name: What the pair calls the source.
+        name: What the pair calls the source, where the run has several.
         others: What further sources left behind, by name, in the pair's order; they have no others of their own.
     """
 
@@ -56,7 +56,7 @@ class Knowledge:
     unmapped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     misfits: Mapping[Role, str] = field(default_factory=dict)
     reading: Mapping[str, str] = field(default_factory=dict)
-    name: str = FIRST_SOURCE
+    name: str = ONLY_SOURCE
     others: Mapping[str, "Knowledge"] = field(default_factory=dict)
 
     @property

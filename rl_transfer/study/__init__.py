@@ -47,7 +47,7 @@ from rl_transfer.study.load import (
 from rl_transfer.study.looks import Look, LooksConfig
 from rl_transfer.study.mapping import ChannelsConfig, Entries, EntryConfig, KeyConfig, MappingConfig, ObservationConfig
 from rl_transfer.study.shipped import looks_like_path, shipped_names
-from rl_transfer.study.sources import FIRST_SOURCE, PairSource, SourceConfig, source_arm
+from rl_transfer.study.sources import FIRST_SOURCE, ONLY_SOURCE, PairSource, SourceConfig, source_arm
 from rl_transfer.study.spec import ImportedFile, OtherSourceSpec, RunSpec, SourceSpec
 from rl_transfer.study.task import TaskConfig
 from rl_transfer.study.tuning import FIRST_TUNING_SEED, ChoicesConfig, RangeConfig, TunedConfig, TuningConfig
@@ -58,6 +58,7 @@ __all__ = [
     "FIRST_TUNING_SEED",
     "LEARNERS",
     "OFF_POLICY",
+    "ONLY_SOURCE",
     "ArmConfig",
     "BudgetConfig",
     "Cell",

@@ -13,10 +13,13 @@ from rl_transfer.study.task import TaskConfig
 
 FIRST_SOURCE = "first"
 """What the pair's own source is called beside others."""
+ONLY_SOURCE = "source"
+"""What a run's source is called that is its only one."""
 
 
 _TAKEN = {
     FIRST_SOURCE: "the pair's own source",
+    ONLY_SOURCE: "any source that is the only one",
     "own": "the learner's own policy",
     **dict.fromkeys(("placebo", "sham", "reference"), "runs beside an arm's"),
 }

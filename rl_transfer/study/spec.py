@@ -10,7 +10,7 @@ from rl_transfer.study.base import Frozen, Many, Named, Text
 from rl_transfer.study.config import ScoreConfig
 from rl_transfer.study.learners import LearnerConfig
 from rl_transfer.study.mapping import MappingConfig
-from rl_transfer.study.sources import FIRST_SOURCE
+from rl_transfer.study.sources import ONLY_SOURCE
 from rl_transfer.study.task import TaskConfig
 
 
@@ -139,8 +139,8 @@ class RunSpec(Frozen):
 
     @property
     def source_names(self) -> tuple[str, ...]:
-        """What the pair calls them; a source that is the only one has the name of a pair's own."""
-        first = () if self.source is None else (self.source.name or FIRST_SOURCE,)
+        """What the pair calls them, where there are several."""
+        first = () if self.source is None else (self.source.name or ONLY_SOURCE,)
         return (*first, *(other.name for other in self.other_sources))
 
     @property

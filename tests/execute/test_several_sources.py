@@ -7,9 +7,11 @@ import pytest
 import yaml
 from tiny_study import carry_out, write_study
 
+from rl_transfer import run_study
 from rl_transfer.cli import main
 from rl_transfer.errors import ConfigError
 from rl_transfer.execute import examine_pair, plan_study, stored_sources
+from rl_transfer.execute.check_sources import refuse_twins
 from rl_transfer.execute.manifest import pair_settings
 from rl_transfer.report.payoff_sheets import retention_sheet
 from rl_transfer.store import Store
@@ -116,6 +118,15 @@ class TestPlan:
         assert of_arm(plan, "source")[0].key == of_arm(plan, "source.turned")[0].key
         assert len(plan.distinct()) == len(plan.runs) - 2
 
+    def test_mappings_by_key_are_compared_too(self, tmp_path):
+        wheel, track = ({"observation": {"wheel": name}} for name in ("wheel", "track"))
+        others = {"same": {**FAR, "mapping": wheel}, "else": {**FAR, "mapping": track}}
+        own = json.loads(json.dumps({"mapping": wheel, "other_sources": others}))
+        pair = load_study(str(write_study(tmp_path, pair=own, arms=ARMS))).pairs[0]
+        refuse_twins(pair, [("source", "k"), ("source.else", "k"), ("source.same", "l")])
+        with pytest.raises(ConfigError, match=r"other_sources\.same: is the same source as first"):
+            refuse_twins(pair, [("source", "k"), ("source.else", "k"), ("source.same", "k")])
+
     def test_a_pair_alone_fine_tunes_from_its_own_source(self, tmp_path):
         write_study(tmp_path, pair=PAIR)
         study = load_study(str(tmp_path / "mine.yaml"))
@@ -146,6 +157,7 @@ class TestPlan:
             r"name one in the arm, as in sources: \[first\]",
         ),
         ({"others": {"first": FAR}}, r"other_sources\.first: this name stands for the pair's own source"),
+        ({"others": {"source": FAR}}, r"other_sources\.source: this name stands for any source that is the only one"),
         ({"others": {"sham": FAR}}, r"other_sources\.sham: this name stands for runs beside an arm's"),
         ({"others": {"a.b": FAR}}, r"other_sources\.'a\.b': this name becomes a folder's"),
         ({"others": {"far": {"source": {"id": POLE}}}}, r"other_sources\.far\.source_threshold_return: is missing"),
@@ -299,3 +311,25 @@ class TestCarriedOut:
             folder, pair=PAIR, arms=yaml.safe_load((folder / "tiny.yaml").read_text())["arms"], alpha=0.9
         )
         assert again.started == []
+
+
+@pytest.mark.slow
+def test_the_shipped_pair_with_three_sources_runs(tmp_path):
+    study = {
+        "pairs": ["cartpole_three_sources_dqn"],
+        "arms": {"reuse": {"methods": ["policy_reuse"], "placebo": False}},
+        "seeds": 2,
+        "alpha": 0.5,
+        "learner": {"learning_starts": 100, "gradient_steps": 8},
+        "budget": {"source": 1024, "target": 1280},
+        "evaluation": {"points": 2, "episodes": 1},
+    }
+    (tmp_path / "three.yaml").write_text(yaml.safe_dump(study))
+    outcome = run_study(tmp_path / "three.yaml", store=tmp_path / "runs", workers=2)
+    assert outcome.failures == ()
+    (pair,) = outcome.results.data.pairs
+    assert {run.costs["source_steps"] for run in pair.of_arm("reuse")} == {3 * 1024}
+    for run in pair.of_arm("reuse"):
+        chosen = [run.costs[f"episodes_by_{name}"] for name in ("own", "first", "long_pole", "reversed")]
+        assert sum(chosen) > 10
+        assert min(chosen) > 0

@@ -236,7 +236,7 @@ class TestPolicyReuse:
         method("policy_reuse", "sac", choice="returns").attach(agent, knowledge, np.random.default_rng(0))
         train(agent, 40)
         agent.close()
-        assert agent.counts["episodes_by_own"] + agent.counts["episodes_by_first"] == 5
+        assert agent.counts["episodes_by_own"] + agent.counts["episodes_by_source"] == 5
 
     @pytest.mark.parametrize(
         ("choice", "setting"), [("returns", "reuse"), ("returns", "reuse_share"), ("schedule", "tau")]
