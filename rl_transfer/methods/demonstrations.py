@@ -30,8 +30,9 @@ class Demonstrations(Method):
     there: the share is fixed, as in its successor by Pohlen et al., "Observe and look further", 2018, who take a
     quarter. Nor is training on demonstrations alone before the first step. The source takes the mode of its policy; its
     steps are counted as ``demonstration_steps``. Rewards and dynamics are its own task's, and so is what is best: where
-    the tasks differ, the learner is told something wrong. Of several sources each plays as many steps, and has an equal
-    part of the share.
+    the tasks differ, the learner is told something wrong.
+
+    Of several sources each plays as many steps, and has an equal part of the share.
 
     Attributes:
         steps: How many steps the source plays; this number is ours.
@@ -68,7 +69,7 @@ class Demonstrations(Method):
         """Say how many transitions there are.
 
         Returns:
-            One row for each source: how many the source played, and how many of them have a counterpart in the target's actions.
+            One row for each source: how many steps it played, and how many have a counterpart in the target's actions.
         """
         if not self.share:
             return ()
