@@ -5,7 +5,18 @@ from zlib import crc32
 
 import numpy as np
 
-Branch = Literal["initial", "segment", "environment", "evaluation", "method", "scramble", "fisher", "probe"]
+Branch = Literal[
+    "initial",
+    "segment",
+    "environment",
+    "evaluation",
+    "method",
+    "pretraining",
+    "scramble",
+    "fisher",
+    "demonstrations",
+    "probe",
+]
 
 
 def sequence(role: str, seed: int, branch: Branch, *place: int) -> np.random.SeedSequence:

@@ -5,6 +5,7 @@ the first three seeds (kept in the store, where studies find them again), and pr
 the mean score of the last tenth of the scratch curves, and the minutes a target run took on one core.
 """
 
+import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,8 +59,9 @@ def main() -> int:
 
 
 def _verify(name: str, options: Verify) -> tuple[list[str], bool]:
-    whole = plan(name, [f"seeds={max(options.seeds, 6)}"], store=options.store)  # fewer are no study
-    wanted = [run for run in whole.runs if run.arm in ("source", "scratch") and run.seed < options.seeds]
+    whole = _plan(name, options)
+    roles = [run for run in whole.runs if run.spec.role == "source" or run.arm == "scratch"]
+    wanted = [run for run in roles if run.seed < options.seeds]
     chosen = Plan(whole.study, tuple(wanted), whole.notes)
     store = Store(options.store.absolute())
     store.open()
@@ -68,23 +70,32 @@ def _verify(name: str, options: Verify) -> tuple[list[str], bool]:
     if failures:
         raise RLTransferError("; ".join(f"{failure.run}: {failure.message}" for failure in failures))
     pair = whole.study.pairs[0].config
-    scratch, source = ([run for run in wanted if run.arm == arm] for arm in ("scratch", "source"))
-    curves = [read_curve(folders[run.key] / "curve.csv") for run in scratch]
-    lasts = [_last_tenth(curve) for curve in curves]
+    scratch = [run for run in wanted if run.arm == "scratch"]
+    last = {run.key: _last_tenth(read_curve(folders[run.key] / "curve.csv")) for run in wanted}
+    lasts = [last[run.key] for run in scratch]
     scores = [_score(pair.score, value) for value in lasts]
     minutes = median(read_json(folders[run.key] / "costs.json")["wall_seconds"] / 60 for run in scratch)
-    sources = [_last_tenth(read_curve(folders[run.key] / "curve.csv")) for run in source]
+    known = pair.sources.values()
+    sources = [[last[run.key] for run in wanted if run.arm == one.arm] for one in known]
+    missed = [any(value < one.threshold_return for value in found) for one, found in zip(known, sources, strict=True)]
     enough = fmean(scores) >= _HALF_WAY
-    trained = all(value >= pair.source_threshold_return for value in sources)
     row = [
         f"{fmean(scores):.2f} ({', '.join(f'{score:.2f}' for score in scores)})",
         ", ".join(f"{value:.1f}" for value in lasts),
         "yes" if enough else "NO",
-        ", ".join(f"{value:.1f}" for value in sources) or "none",
-        f"{pair.source_threshold_return:g}" + ("" if trained else " MISSED"),
+        "; ".join(", ".join(f"{value:.1f}" for value in found) or "none" for found in sources),
+        "; ".join(f"{one.threshold_return:g}{' MISSED' * low}" for one, low in zip(known, missed, strict=True)),
         f"{minutes:.1f}",
     ]
-    return row, enough and trained
+    return row, enough and not any(missed)
+
+
+def _plan(name: str, options: Verify) -> Plan:
+    """A study with an arm for every source of the pair."""
+    seeds = f"seeds={max(options.seeds, 6)}"  # fewer are no study
+    sources = plan(name, [seeds], store=options.store).study.pairs[0].config.sources
+    arms = {source: {"methods": ["fine_tune"], "sources": [source]} for source in sources}
+    return plan(name, [seeds, f"arms={json.dumps(arms)}"], store=options.store)
 
 
 def _score(anchors: ScoreConfig, value: float) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_transfer.analysis.load import PairData
+from rl_transfer.analysis.load import SEPARATOR, PairData
 from rl_transfer.analysis.sides import Side
 from rl_transfer.stats import mean_score
 
@@ -24,7 +24,7 @@ def joined(sides_P: Sequence[Sequence[Side]]) -> list[list[int]]:
     blocks: list[tuple[set[str], list[int]]] = []
     for place, sides in enumerate(sides_P):
         runs = [run for side in sides for run in side.runs]
-        paths = {path for run in runs for path in (run.path, run.source_path, *run.reference_paths) if path}
+        paths = {path for run in runs for path in (run.path, *run.source_paths, *run.reference_paths)}
         touched = [block for block in blocks if block[0] & paths]
         blocks = [block for block in blocks if not block[0] & paths]
         places = sorted([place, *(earlier for _, places in touched for earlier in places)])
@@ -44,9 +44,8 @@ def misfit(side_P: Sequence[Side]) -> str:
         return f"pairs share runs or sources of {side_P[0].arm}, but don't have the same seeds"
     seeds: dict[str, set[int]] = {}
     for run in (run for side in side_P if not (side.one_source or side.by_source) for run in side.runs):
-        for path in (run.path, run.source_path):
-            if path is not None:
-                seeds.setdefault(path, set()).add(run.seed)
+        for path in (run.path, *run.source_paths):
+            seeds.setdefault(path, set()).add(run.seed)
     if any(len(numbers) > 1 for numbers in seeds.values()):
         return f"pairs share runs or sources of {side_P[0].arm}, but at different seeds"
     return ""
@@ -72,5 +71,5 @@ def scores(pairs: Sequence[PairData], side_P: Sequence[Side]) -> Floats:
 def _units(side: Side) -> list[int] | list[str]:
     """What the units of a side are known by, in the order of their first runs."""
     if side.by_source:
-        return list(dict.fromkeys(str(run.source_path) for run in side.runs))
+        return list(dict.fromkeys(SEPARATOR.join(run.source_paths) for run in side.runs))
     return [run.seed for run in side.runs]

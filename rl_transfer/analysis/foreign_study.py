@@ -15,7 +15,7 @@ from rl_transfer.analysis.foreign_anchors import Anchors
 from rl_transfer.analysis.foreign_arms import name_placebos, transfer_arms
 from rl_transfer.analysis.foreign_shared import as_one, shared_notes
 from rl_transfer.analysis.load import PairData, RunData, StudyData
-from rl_transfer.analysis.manifest import FORMAT, SOURCES, CurvesEntry, Manifest, PairEntry, RunEntry
+from rl_transfer.analysis.manifest import FORMAT, CurvesEntry, Manifest, PairEntry, RunEntry, is_source
 from rl_transfer.analysis.scores import scores_of
 from rl_transfer.analysis.sides import Side
 from rl_transfer.errors import ConfigError
@@ -68,7 +68,7 @@ def foreign_study(curves: ForeignCurves, settings: JudgeSettings, *, name: str, 
             same steps, or an arm has too few runs to decide anything.
     """
     _check_settings(settings)
-    kept = tuple(run for run in curves.runs if run.arm not in SOURCES)
+    kept = tuple(run for run in curves.runs if not is_source(run.arm))
     named = as_one(name_placebos(kept, settings.placebos))
     grouped: dict[str, list[ForeignRun]] = {}
     for run in named:
@@ -230,7 +230,7 @@ def _notes(
 ) -> list[str]:
     """What is allowed but worth knowing."""
     notes = []
-    if left_out := sum(run.arm in SOURCES for run in curves.runs):
+    if left_out := sum(is_source(run.arm) for run in curves.runs):
         notes.append(f"{left_out} source runs are left out: no verdict is about them")
     notes += [f"{placebo} is called {arm}.placebo" for arm, placebo in settings.placebos.items()]
     notes += shared_notes(runs)

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from rl_transfer.analysis.curve_file import mean_return, read_curve
-from rl_transfer.analysis.manifest import SOURCES, Manifest, PairEntry, RunEntry, is_judged, read_manifest
+from rl_transfer.analysis.manifest import Manifest, PairEntry, RunEntry, is_judged, is_source, read_manifest
 from rl_transfer.analysis.scores import scores_of
 from rl_transfer.errors import RLTransferError
-from rl_transfer.store import Store, read_json
+from rl_transfer.store import Store, read_json, retention_file
 
 Floats = NDArray[np.float64]
+
+SEPARATOR = " + "
+"""Between the sources of a run that has several, where one text stands for them."""
 
 Outcome = Literal["completed", "diverged", "environment_failed"]
 
@@ -63,6 +66,8 @@ class RunData(SourceData):
         retained_return: Mean return of the final agent back on the source task; None where it can't play that.
         fell_back_at: The target step at which it started anew, without what was transferred; None if it did not.
         reference_paths: Folders of the from-scratch runs that a method of its arm compared it with.
+        other_source_paths: Folders of the further source runs whose knowledge it used.
+        other_retained_returns: As ``retained_return``, on the tasks of these.
     """
 
     source_path: str | None
@@ -71,6 +76,18 @@ class RunData(SourceData):
     retained_return: float | None = None
     fell_back_at: int | None = None
     reference_paths: tuple[str, ...] = ()
+    other_source_paths: tuple[str, ...] = ()
+    other_retained_returns: tuple[float | None, ...] = ()
+
+    @property
+    def retained_returns(self) -> tuple[float | None, ...]:
+        """Mean returns of the final agent back on the task of each of its sources."""
+        return (self.retained_return, *self.other_retained_returns)
+
+    @property
+    def source_paths(self) -> tuple[str, ...]:
+        """What tells its sources from others', the first one's first; nothing where it used none."""
+        return () if self.source_path is None else (self.source_path, *self.other_source_paths)
 
 
 @dataclass(frozen=True)
@@ -114,9 +131,9 @@ class PairData:
         )
 
     def shares_one_source(self, arm: str) -> bool:
-        """Whether all runs of an arm, though several, started from one and the same source agent."""
+        """Whether all runs of an arm, though several, have a source agent in common."""
         runs = self.of_arm(arm)
-        return len(runs) > 1 and runs[0].source_path is not None and len({run.source_path for run in runs}) == 1
+        return len(runs) > 1 and bool(set.intersection(*(set(run.source_paths) for run in runs)))
 
     def missing_of_arm(self, arm: str) -> int:
         """How many planned runs of one arm are missing."""
@@ -184,12 +201,13 @@ def load_pair(store: Store, name: str, pair: PairEntry) -> PairData:
             missing.append(entry)
         elif not is_judged(entry.arm):
             found = SourceData(**_about(folder, entry, status), **_source_curve(folder, status))
-            others[entry.arm in SOURCES].append(found)
+            others[is_source(entry.arm)].append(found)
         else:
             curve = _target_curve(folder, status, pair)
             about = _about(folder, entry, status) | {"source_path": entry.source_path}
             about |= {"fell_back_at": status.fell_back_at_step, "reference_paths": entry.reference_paths}
-            runs.append(RunData(**about, **curve, retained_return=_retained(folder / "retention.csv")))
+            about |= {"other_source_paths": entry.other_source_paths}
+            runs.append(RunData(**about, **curve, **_retained_of_all(folder, pair, entry)))
     return PairData(name, pair, tuple(runs), tuple(others[True]), tuple(missing), references=tuple(others[False]))
 
 
@@ -221,6 +239,14 @@ def _costs(path: Path) -> dict[str, float]:
     if not numbers:
         raise RLTransferError(f"{path}: needs finite numbers by name")
     return dict(costs)
+
+
+def _retained_of_all(folder: Path, pair: PairEntry, entry: RunEntry) -> dict[str, Any]:
+    found: dict[str, Any] = {"retained_return": _retained(folder / retention_file())}
+    if entry.other_source_paths:
+        names = pair.sources_of(entry.arm.partition(".")[0])[1:]
+        found["other_retained_returns"] = tuple(_retained(folder / retention_file(name)) for name in names)
+    return found
 
 
 def _retained(path: Path) -> float | None:

@@ -45,7 +45,7 @@ def _wanted_folders(manifest: Manifest, entry: PairEntry, arms: dict[str, list[C
     last = {arm: _last_look(manifest, comparisons) for arm, comparisons in arms.items()}
     looks = {name: look for arm, look in last.items() for name in controls(arm)} | {BASELINE: max(last.values())}
     wanted = [run for name, look in looks.items() for run in entry.first_runs(name, runs_at_look(manifest, name, look))]
-    needed = {path for run in wanted for path in (run.source_path, *run.reference_paths) if path is not None}
+    needed = {path for run in wanted for path in (*run.source_paths, *run.reference_paths)}
     return needed | {run.path for run in wanted}
 
 

@@ -7,11 +7,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Va
 
 from rl_transfer.errors import RLTransferError
 from rl_transfer.store import read_json
-from rl_transfer.study import Look, ScoreConfig, TuningConfig
+from rl_transfer.study import FIRST_SOURCE, Look, ScoreConfig, TuningConfig, source_arm
 
 FORMAT = 1
 BASELINE = "scratch"
-SOURCES = ("source", "source.sham")
+_SOURCE = "source"
 _REFERENCES = ".reference"
 
 
@@ -20,9 +20,19 @@ def reference_arm(arm: str) -> str:
     return f"{arm}{_REFERENCES}"
 
 
+def is_source(arm: str) -> bool:
+    """Whether an arm's runs are source runs: ``source``, ``source.NAME``, and their shams."""
+    return arm.partition(".")[0] == _SOURCE
+
+
+def is_sham_source(arm: str) -> bool:
+    """Whether an arm's runs are source runs with shuffled rewards."""
+    return is_source(arm) and arm.endswith(".sham")
+
+
 def is_judged(arm: str) -> bool:
     """Whether an arm's runs are what verdicts are about: not sources, not references."""
-    return arm not in SOURCES and not arm.endswith(_REFERENCES)
+    return not is_source(arm) and not arm.endswith(_REFERENCES)
 
 
 def controls(arm: str) -> tuple[str, str, str]:
@@ -45,12 +55,13 @@ StorePath = Annotated[str, AfterValidator(_inside_the_store)]
 
 
 class ArmEntry(_Frozen):
-    """One transfer arm: its methods, which controls run beside it, and hyperparameters of its own."""
+    """One transfer arm: its methods, its controls, hyperparameters of its own, and its sources where not all."""
 
     methods: tuple[JsonValue, ...] = ()
     placebo: bool = True
     sham: bool = False
     learner: dict[str, JsonValue] = {}
+    sources: tuple[str, ...] | None = None
 
 
 class ScratchEntry(_Frozen):
@@ -67,7 +78,19 @@ class RunEntry(_Frozen):
     key: str
     path: StorePath
     source_path: StorePath | None = None
+    other_source_paths: tuple[StorePath, ...] = ()
     reference_paths: tuple[StorePath, ...] = ()
+
+    @property
+    def source_paths(self) -> tuple[str, ...]:
+        """Folders of the source runs whose knowledge it uses, the first one's first; none where it uses none."""
+        return () if self.source_path is None else (self.source_path, *self.other_source_paths)
+
+
+class OtherSourceEntry(_Frozen):
+    """A further source of a pair: the return that its agents should have."""
+
+    source_threshold_return: float
 
 
 class RungEntry(_Frozen):
@@ -92,6 +115,7 @@ class PairEntry(_Frozen):
 
     Attributes:
         baseline: The arm that transfer arms are compared with.
+        other_sources: Further sources by name.
     """
 
     description: str = ""
@@ -100,6 +124,7 @@ class PairEntry(_Frozen):
     score: ScoreConfig
     threshold_score: float
     source_threshold_return: float | None
+    other_sources: dict[str, OtherSourceEntry] = {}
     target_steps: int
     grid: tuple[int, ...] = Field(min_length=2)
     episodes: int | None = Field(ge=1)
@@ -115,6 +140,20 @@ class PairEntry(_Frozen):
         transfer_arm = arm.removesuffix(".placebo").removesuffix(".sham")
         return self.learner | (self.scratch.learner if arm == self.baseline else self.arms[transfer_arm].learner)
 
+    def sources_of(self, arm: str) -> tuple[str, ...]:
+        """Names of the sources of a transfer arm's runs, in the order of their paths."""
+        named = self.arms[arm].sources
+        return tuple(name for name in (FIRST_SOURCE, *self.other_sources) if named is None or name in named)
+
+    def source_threshold(self, arm: str) -> float | None:
+        """The return that the agents of a source's runs should have; None where nobody said.
+
+        Args:
+            arm: What the source's runs are filed under.
+        """
+        found = {source_arm(name): other for name, other in self.other_sources.items()}.get(arm.removesuffix(".sham"))
+        return self.source_threshold_return if found is None else found.source_threshold_return
+
     def first_runs(self, arm: str, most: int | None) -> tuple[RunEntry, ...]:
         """An arm's planned runs with the first seeds; all of them where ``most`` is None."""
         return tuple(sorted((run for run in self.runs if run.arm == arm), key=lambda run: run.seed)[:most])
@@ -128,7 +167,8 @@ class PairEntry(_Frozen):
 
     @model_validator(mode="after")
     def _runs_belong_to_arms(self) -> Self:
-        known = {self.baseline, *SOURCES, *self.arms, *map(reference_arm, self.arms)}
+        known = {self.baseline, *self.arms, *map(reference_arm, self.arms)}
+        known |= {source_arm(name, sham=sham) for name in (FIRST_SOURCE, *self.other_sources) for sham in (False, True)}
         known |= {f"{name}.placebo" for name, arm in self.arms.items() if arm.placebo}
         known |= {f"{name}.sham" for name, arm in self.arms.items() if arm.sham}
         seen = set()

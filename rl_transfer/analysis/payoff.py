@@ -100,25 +100,29 @@ def payoff(manifest: Manifest, pair: PairData, total: Comparison) -> Payoff | No
     )
 
 
-def retention(pair: PairData, arm: str) -> Retention | None:
-    """What an arm's agents forgot of the source task.
+def retention(pair: PairData, arm: str, place: int = 0) -> Retention | None:
+    """What an arm's agents forgot of a source task.
 
     Args:
         pair: The pair.
         arm: The arm.
+        place: Which of its runs' sources, counted from 0.
 
     Returns:
         None where no final agent could be evaluated on the source task though not all failed, or no source agent was.
     """
-    last: dict[str | None, float] = {one.path: float(one.return_T[-1]) for one in pair.sources if len(one.return_T)}
-    kept = [run for run in pair.runs if run.source_path in last and run.retained_return is not None]
+    last = {one.path: float(one.return_T[-1]) for one in pair.sources if len(one.return_T)}
+    known = [run for run in pair.runs if place < len(run.source_paths) and run.source_paths[place] in last]
+    kept = [run for run in known if run.retained_returns[place] is not None]
     side, evaluated = Side.of(pair, arm), Side.of(replace(pair, runs=tuple(kept)), arm)
-    all_failed = bool(side.runs) and all(run.failed and run.source_path in last for run in side.runs)
+    known_paths = {run.path for run in known}
+    all_failed = bool(side.runs) and all(run.failed and run.path in known_paths for run in side.runs)
     if not (evaluated.runs or all_failed):
         return None
     if side.gap() or not evaluated.runs:
         return Retention(side, evaluated)
-    return_2R = np.array([(last[run.source_path], run.retained_return) for run in evaluated.runs], dtype=np.float64).T
+    returns = [(last[run.source_paths[place]], run.retained_returns[place]) for run in evaluated.runs]
+    return_2R = np.array(returns, dtype=np.float64).T
     before_U, after_U = map(evaluated.by_unit, return_2R)
     change_U = after_U - before_U
     return Retention(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rl_transfer.analysis.load import PairData, RunData
+from rl_transfer.analysis.load import SEPARATOR, PairData, RunData
 
 Floats = NDArray[np.float64]
 
@@ -16,13 +16,13 @@ class Side:
 
     Runs that started from one source agent are alike beyond what their seeds explain: treated as independent runs they
     make a test far too sure. Where several sources have several runs each, a source is the unit: what is compared is
-    the mean over its runs.
+    the mean over its runs. Where a run has several sources, all of them together are its source.
 
     Attributes:
         arm: Name of the arm.
         runs: Its finished runs.
         missing: How many planned runs are not there.
-        one_source: Whether all runs, though several, started from the same source agent.
+        one_source: Whether all runs, though several, have a source agent in common.
     """
 
     arm: str
@@ -49,8 +49,8 @@ class Side:
     @property
     def by_source(self) -> bool:
         """Whether the runs started from several source agents, but fewer than there are runs."""
-        sources = {run.source_path for run in self.runs}
-        return None not in sources and 1 < len(sources) < len(self.runs)
+        sources = {run.source_paths for run in self.runs}
+        return () not in sources and 1 < len(sources) < len(self.runs)
 
     @property
     def unit(self) -> str:
@@ -60,7 +60,7 @@ class Side:
     @property
     def count(self) -> int:
         """How many units there are."""
-        return len({run.source_path for run in self.runs}) if self.by_source else len(self.runs)
+        return len({run.source_paths for run in self.runs}) if self.by_source else len(self.runs)
 
     def by_unit(self, number_R: ArrayLike) -> Floats:
         """Average the runs of each source, where a source is the unit.
@@ -79,7 +79,7 @@ class Side:
             raise ValueError(f"number_R must have shape ({len(self.runs)},), not {numbers.shape}")
         if not self.by_source:
             return numbers
-        source_R = np.array([run.source_path for run in self.runs])
+        source_R = np.array([SEPARATOR.join(run.source_paths) for run in self.runs])
         return np.array([numbers[source_R == source].mean() for source in dict.fromkeys(source_R.tolist())])
 
     def gap(self) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from rl_transfer.analysis.across import across_pairs, verdict_matrix
 from rl_transfer.analysis.across_statement import AcrossPairs
 from rl_transfer.analysis.comparisons import Comparison, compare
-from rl_transfer.analysis.load import PairData, StudyData, load_study
+from rl_transfer.analysis.load import SEPARATOR, PairData, StudyData, load_study
 from rl_transfer.analysis.looks import without_unneeded
 from rl_transfer.analysis.words import words_by_arm
 from rl_transfer.store import Store, write_csv, write_json
@@ -41,8 +41,8 @@ def write_results(store: Path, name: str) -> StudyResults:
 
     ``verdicts.json`` is a list of `Comparison.to_dict`: infinite ends of intervals are null there. ``curves.csv`` has
     the columns `CURVE_COLUMNS`, one row an evaluation of a finished run; a source run's score is left empty, since the
-    anchors are the target's, ``source`` is the source run that a run started from, and ``run`` is the run's own folder,
-    the same under every pair that uses it. `read_csv` reads it.
+    anchors are the target's, ``source`` is the source run that a run started from (of several, all of them with " + "
+    between), and ``run`` is the run's own folder, the same under every pair that uses it. `read_csv` reads it.
     ``across.json``, where an arm has several pairs, holds ``statements``, a list of `AcrossPairs.to_dict`, and
     ``verdicts``, which is `verdict_matrix`.
 
@@ -95,7 +95,7 @@ def _rows(pair: PairData) -> Iterator[tuple[object, ...]]:
     for run in pair.runs:
         for step, return_, score in zip(run.step_T, run.return_T, run.score_T, strict=True):
             number = int(step), float(return_), float(score)
-            yield pair.name, run.arm, run.seed, *number, run.source_path or "", run.path
+            yield pair.name, run.arm, run.seed, *number, SEPARATOR.join(run.source_paths), run.path
     for source in (*pair.sources, *pair.references):
         for step, return_ in zip(source.step_T, source.return_T, strict=True):
             yield pair.name, source.arm, source.seed, int(step), float(return_), "", "", source.path

@@ -125,6 +125,7 @@ def _show_methods() -> int:
         for about, text in (
             ("", _summary(method)),
             ("needs: ", ", ".join(sorted(method.needs)) or "nothing of the source"),
+            *([("of several sources: ", method.several or "takes one")] if method.needs else []),
             ("for: ", ", ".join(method.algorithms)),
             ("settings: ", ", ".join(f"{setting}={_value(value)}" for setting, value in values.items()) or "none"),
         ):

@@ -93,7 +93,8 @@ def _findings_table(pair: str, findings: Sequence[Finding]) -> Table:
 
 
 def _both(tasks: Sequence[str]) -> str:
-    return "both" if len(set(tasks)) > 1 else tasks[0]
+    different = list(dict.fromkeys(tasks))
+    return "both" if different == ["source", "target"] else ", ".join(different)
 
 
 def _outcome(outcome: Outcome) -> Text:
@@ -145,15 +146,16 @@ def _cost_line(plan: Plan, todo: list[PlannedRun], store: Store, folders: dict[s
 
 def _seed_lines(plan: Plan) -> list[str]:
     config = plan.study.config
-    arms, several = len(config.arms), len(config.looks) > 1
-    sizes: dict[tuple[int, int, int], list[Reach]] = {}
-    for reach in reaches(config):
-        sizes.setdefault((reach.look, reach.arm, reach.baseline), []).append(reach)
-    return [_seed_line(found, config.looks[look - 1].alpha, arms, several) for (look, *_), found in sizes.items()]
+    several = len(config.looks) > 1
+    sizes: dict[tuple[int, int, int, int], list[Reach]] = {}
+    for reach in reaches(config, [pair.name for pair in plan.study.pairs]):
+        sizes.setdefault((reach.look, reach.arm, reach.baseline, reach.arms), []).append(reach)
+    return [_seed_line(found, config.looks[look - 1].alpha, several) for (look, *_), found in sizes.items()]
 
 
-def _seed_line(reaches: Sequence[Reach], alpha: float, arms: int, several: bool) -> str:
-    first, shared = reaches[0], "" if arms == 1 else f" over {arms} arms"
+def _seed_line(reaches: Sequence[Reach], alpha: float, several: bool) -> str:
+    first = reaches[0]
+    shared = "" if first.arms == 1 else f" over {first.arms} arms"
     look = f"look {first.look}: " if several else ""
     return (
         f"{look}{', '.join(reach.family for reach in reaches)}: {first.arm} against {first.baseline} seeds can reach "

@@ -1,7 +1,7 @@
 """What is refused before anything trains; each error names the file, the line where there is one, and the key."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import lcm
 
@@ -16,9 +16,12 @@ from rl_transfer.learner import (
 )
 from rl_transfer.methods import method_class
 from rl_transfer.stats import fewest_seeds
-from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, StudyConfig, TaskConfig
+from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, PairConfig, PairSource, StudyConfig, TaskConfig
 from rl_transfer.study.draft import Draft
 from rl_transfer.tasks import SpaceMapping, TaskFacts, inspect_task, map_spaces
+
+_ACTING = ("fisher", "teacher", "demonstrations")
+"""Kinds of knowledge for which the source has to act."""
 
 
 def check_study(study: LoadedStudy) -> list[str]:
@@ -31,12 +34,12 @@ def check_study(study: LoadedStudy) -> list[str]:
         ConfigError: Says how many seeds would do.
     """
     config = study.config
-    families: dict[str, list[Reach]] = {}
-    for reach in reaches(config):
-        families.setdefault(reach.family, []).append(reach)
-    for family, looks in families.items():
+    families: dict[tuple[str, int], list[Reach]] = {}
+    for reach in reaches(config, [pair.name for pair in study.pairs]):
+        families.setdefault((reach.family, reach.arms), []).append(reach)
+    for looks in families.values():
         if not any(reach.decides for reach in looks):
-            raise study.draft.error(("seeds",), _undecidable(config, family, looks[-1]))
+            raise study.draft.error(("seeds",), _undecidable(config, looks[-1]))
     try:
         refuse_missing_device(config.device)
     except ConfigError as error:
@@ -44,15 +47,14 @@ def check_study(study: LoadedStudy) -> list[str]:
     return [_idle_look(reach) for looks in families.values() for reach in looks if not reach.decides]
 
 
-def _undecidable(config: StudyConfig, family: str, reach: Reach) -> str:
-    alpha = f"alpha {config.looks[-1].alpha:g}" + (
-        f" shared by {len(config.arms)} arms" if len(config.arms) > 1 else ""
-    )
+def _undecidable(config: StudyConfig, reach: Reach) -> str:
+    shared = f" shared by {reach.arms} arms" if reach.arms > 1 else ""
+    alpha = f"alpha {config.looks[-1].alpha:g}{shared}"
     seeds = fewest_seeds(reach.level)
     enough = "no number of seeds can reach it: raise alpha" if seeds is None else f"take at least {seeds} seeds"
     return (
-        f"{reach.arm} against {reach.baseline} seeds can't decide anything ({family}): the smallest p they can reach "
-        f"is {reach.smallest_p:.3g}, the level is {reach.level:.3g} ({alpha}): {enough}"
+        f"{reach.arm} against {reach.baseline} seeds can't decide anything ({reach.family}): the smallest p they can "
+        f"reach is {reach.smallest_p:.3g}, the level is {reach.level:.3g} ({alpha}): {enough}"
     )
 
 
@@ -63,39 +65,76 @@ def _idle_look(reach: Reach) -> str:
     )
 
 
-def check_tasks(pair: LoadedPair, source_learner: LearnerConfig) -> tuple[TaskFacts, TaskFacts, SpaceMapping]:
-    """Make both tasks once; refuse what can't be made, has no time limit, or does not fit together.
+@dataclass(frozen=True)
+class CheckedSource:
+    """One of a pair's sources, its task made once.
+
+    Attributes:
+        source: What the pair says of it.
+        agent: The stored source that it names, where it does.
+        facts: What planning needs to know of its task.
+        mapping: Between its spaces and the target's.
+    """
+
+    source: PairSource
+    agent: StoredSource | None
+    facts: TaskFacts
+    mapping: SpaceMapping
+
+
+def check_tasks(
+    pair: LoadedPair, agents: Mapping[str, StoredSource | None]
+) -> tuple[dict[str, CheckedSource], TaskFacts]:
+    """Make all tasks once; refuse what can't be made, has no time limit, or does not fit together.
 
     Args:
         pair: The pair.
-        source_learner: What trains, or trained, on the source task.
+        agents: By name of a source the stored one that it names.
 
     Returns:
-        What planning needs to know of source and target, and the mapping between them.
+        The sources by name, and what planning needs to know of the target.
 
     Raises:
         ConfigError: Names the task and the key.
     """
-    facts, config = {}, pair.config
-    for name, task, learners in (
-        ("source", config.source, [source_learner]),
-        ("target", config.target, target_learners(pair)),
-    ):
+    sources = pair.config.sources
+    facts = {name: _task_facts(pair, one, agents[name]) for name, one in sources.items()}
+    target = _inspected(pair, ("target",), pair.config.target, target_learners(pair))
+    found: dict[str, CheckedSource] = {}
+    for name, one in sources.items():
         try:
-            facts[name] = inspect_task(task)
-            for learner in learners:
-                refuse_unsuitable_spaces(learner, facts[name].observation_space, facts[name].action_space)
+            mapping = map_spaces(one.mapping, facts[name], target)
         except ConfigError as error:
-            raise pair.draft.under(error, name) from error
+            raise pair.draft.under(error, *one.keys) from error
+        found[name] = CheckedSource(one, agents[name], facts[name], mapping)
+    return found, target
+
+
+def _task_facts(pair: LoadedPair, source: PairSource, agent: StoredSource | None) -> TaskFacts:
+    learner = source.learner if agent is None or agent.is_backbone else agent.spec.learner
+    return _inspected(pair, (*source.keys, "source"), source.task, [learner])
+
+
+def _inspected(
+    pair: LoadedPair, keys: tuple[str, ...], task: TaskConfig, learners: Sequence[LearnerConfig]
+) -> TaskFacts:
     try:
-        mapping = map_spaces(pair.config.mapping, facts["source"], facts["target"])
+        facts = inspect_task(task)
+        for learner in learners:
+            refuse_unsuitable_spaces(learner, facts.observation_space, facts.action_space)
     except ConfigError as error:
-        raise pair.draft.under(error) from error
-    return facts["source"], facts["target"], mapping
+        raise pair.draft.under(error, *keys) from error
+    return facts
 
 
-def check_source_agent(study: LoadedStudy, pair: LoadedPair, agent: StoredSource) -> list[str]:
+def check_source_agent(study: LoadedStudy, pair: LoadedPair, source: PairSource, agent: StoredSource) -> list[str]:
     """Refuse a stored source that the pair's learner or the study's arms can't use.
+
+    Args:
+        study: The study.
+        pair: One of its pairs.
+        source: One of the pair's sources.
+        agent: The stored source that it names.
 
     Returns:
         Notes on what is allowed but worth knowing.
@@ -103,7 +142,9 @@ def check_source_agent(study: LoadedStudy, pair: LoadedPair, agent: StoredSource
     Raises:
         ConfigError: Names the key to change.
     """
-    for name, arm in study.config.arms.items():
+    for name, arm in study.config.arms_on(pair.name).items():
+        if source not in pair.sources_of(arm):
+            continue
         if agent.spec.learner.normalize.observation and not pair.learner(name).normalize.observation:
             what = f"the source agent {agent.name} saw normalised observations, the target's learner would not"
             draft, key = _learner_place(study, pair, name)
@@ -115,11 +156,11 @@ def check_source_agent(study: LoadedStudy, pair: LoadedPair, agent: StoredSource
             if "experience" in method_class(method.name).needs and not agent.has_experience:
                 what = f"{method.name} needs experience, the source agent {agent.name} left none"
                 raise study.draft.error(("arms", name, "methods", index), f"{what}: remove the method")
-            if agent.is_backbone and not method_class(method.name).needs.isdisjoint(("fisher", "teacher")):
+            if agent.is_backbone and not method_class(method.name).needs.isdisjoint(_ACTING):
                 what = f"{method.name} needs a source that can act, {agent.name} is a vision backbone"
                 raise study.draft.error(("arms", name, "methods", index), f"{what}: remove the method")
-    if agent.spec.task != pair.config.source:
-        there, here = _task_text(agent.spec.task), _task_text(pair.config.source)
+    if agent.spec.task != source.task:
+        there, here = _task_text(agent.spec.task), _task_text(source.task)
         return [f"{pair.name}: the source agent {agent.name} is from {there}, not {here}"]
     return []
 
@@ -144,23 +185,36 @@ def _learner_place(study: LoadedStudy, pair: LoadedPair, arm: str) -> tuple[Draf
 
 @dataclass(frozen=True)
 class _Training:
-    """Something that is trained: on which task, how long, by what, and where that stands."""
+    """Something that is trained: how long, by what, and where the learner and the budget stand."""
 
-    task: str
+    is_source: bool
     budget: int
     learner: LearnerConfig
     draft: Draft
     key: tuple[str, ...]
+    budget_key: tuple[str, ...]
 
 
 def _trained(study: LoadedStudy, pair: LoadedPair) -> Iterator[_Training]:
-    config = pair.config
-    if config.source_agent is None and config.budget.source is not None:
-        key = "learner" if config.source_learner is None else "source_learner"
-        yield _Training("source", config.budget.source, config.source_learner or config.learner, pair.draft, (key,))
-    yield _Training("target", config.budget.target, config.learner, pair.draft, ("learner",))
+    config, target = pair.config, ("budget", "target")
+    for source in config.sources.values():
+        if source.steps is not None:
+            key, budget_key = _source_places(config, source)
+            yield _Training(True, source.steps, source.learner, pair.draft, key, budget_key)
+    yield _Training(False, config.budget.target, config.learner, pair.draft, ("learner",), target)
     for arm, learner in pair.learners.items():
-        yield _Training("target", config.budget.target, learner, *_learner_place(study, pair, arm))
+        yield _Training(False, config.budget.target, learner, *_learner_place(study, pair, arm), target)
+
+
+def _source_places(config: PairConfig, source: PairSource) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The keys of what trains a source, and of how long."""
+    said = config.other_sources.get(source.name)
+    own_learner = said is not None and said.source_learner is not None
+    key = (*source.keys, "source_learner") if own_learner else ("source_learner",)
+    if not own_learner and config.source_learner is None:
+        key = ("learner",)
+    own_budget = said is not None and said.budget is not None
+    return key, (*(source.keys if own_budget else ()), "budget", "source")
 
 
 def check_budget(study: LoadedStudy, pair: LoadedPair, segment_floor: int) -> list[str]:
@@ -186,7 +240,7 @@ def check_budget(study: LoadedStudy, pair: LoadedPair, segment_floor: int) -> li
             nearest = f"{lower} or {upper}" if lower else f"{upper}"
             whose = "the learner's" if one.draft is pair.draft else ".".join(one.key) + "'s"
             message = f"{budget} steps are no multiple of {whose} rollout of {rollout}: take {nearest}"
-            raise error_at(("budget", one.task), message)
+            raise error_at(one.budget_key, message)
         if budget < config.evaluation.points - 1:
             raise error_at(("evaluation", "points"), f"{config.evaluation.points} points don't fit into {budget} steps")
         try:
@@ -218,7 +272,7 @@ def grid_notes(study: LoadedStudy, pair: LoadedPair) -> list[str]:
     notes = []
     intervals = pair.config.evaluation.points - 1
     for one in _trained(study, pair):
-        if one.task == "source":
+        if one.is_source:
             continue
         rollout = one.learner.rollout_steps
         rollouts = one.budget // rollout

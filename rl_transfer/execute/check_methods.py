@@ -1,16 +1,23 @@
 """What arms' methods are refused for before anything trains; each error names the arm, the method and the setting."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.learner import refuse_empty_roles
-from rl_transfer.methods import Method, build_methods, method_class, resolve_methods
-from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named
-from rl_transfer.tasks import SpaceMapping
+from rl_transfer.methods import Method, build_methods, method_class, refuse_several_sources, resolve_methods
+from rl_transfer.study import LearnerConfig, LoadedPair, LoadedStudy, Named, TaskConfig
+from rl_transfer.tasks import SpaceMapping, make
 
 
-def check_methods(study: LoadedStudy, pair: LoadedPair, mapping: SpaceMapping) -> dict[str, tuple[Named, ...]]:
-    """Refuse methods that don't exist, don't fit the algorithm, the task or the mapping, or have wrong settings.
+def check_methods(
+    study: LoadedStudy, pair: LoadedPair, mappings: Mapping[str, SpaceMapping]
+) -> dict[str, tuple[Named, ...]]:
+    """Refuse methods that don't exist, don't fit the algorithm, the task, the sources, or have wrong settings.
+
+    Args:
+        study: The study.
+        pair: One of its pairs.
+        mappings: By source, between its spaces and the target's.
 
     Returns:
         By arm its methods with all their settings, defaults included.
@@ -19,17 +26,22 @@ def check_methods(study: LoadedStudy, pair: LoadedPair, mapping: SpaceMapping) -
         ConfigError: Names the arm, the method and the setting.
     """
     resolved = {}
-    for name, arm in study.config.arms.items():
+    for name, arm in study.config.arms_on(pair.name).items():
         learner = pair.learner(name)
         try:
             resolved[name] = resolve_methods(arm.methods, learner.algorithm)
-            _refuse_idle_settings(learner, mapping, pair.config.budget.target, arm.methods)
+            used = {source.name: mappings[source.name] for source in pair.sources_of(arm)}
+            refuse_several_sources(arm.methods, list(used))
+            _refuse_idle_settings(learner, list(used.values()), pair.config.budget.target, arm.methods)
+            _refuse_for_target(pair.config.target, build_methods(arm.methods, learner.algorithm), arm.methods)
         except ConfigError as error:
             raise study.draft.under(error, "arms", name, "methods") from error
     return resolved
 
 
-def _refuse_idle_settings(learner: LearnerConfig, mapping: SpaceMapping, budget: int, methods: Sequence[Named]) -> None:
+def _refuse_idle_settings(
+    learner: LearnerConfig, mappings: Sequence[SpaceMapping], budget: int, methods: Sequence[Named]
+) -> None:
     built = build_methods(methods, learner.algorithm)
     asking = [index for index, method in enumerate(built) if method.review_steps(budget)]
     if len(asking) > 1:
@@ -44,17 +56,35 @@ def _refuse_idle_settings(learner: LearnerConfig, mapping: SpaceMapping, budget:
         try:
             refuse_empty_roles(
                 learner,
-                mapping.target_observation,
-                mapping.target_action,
+                mappings[0].target_observation,
+                mappings[0].target_action,
                 named=method.named_roles,
                 carried=method.carried_roles,
             )
             _refuse_late_steps(method, budget)
             _refuse_crowded_reviews(method, learner, budget)
-            _refuse_unmapped(method, mapping)
+            for mapping in mappings:
+                _refuse_unmapped(method, mapping)
         except ConfigError as error:
             key = ".".join(filter(None, (str(index), methods[index].name, error.key)))
             raise ConfigError(error.message, key=key) from error
+
+
+def _refuse_for_target(task: TaskConfig, methods: Sequence[Method], named: Sequence[Named]) -> None:
+    """Let the methods that want to see the target's environment see it."""
+    asking = [place for place, method in enumerate(methods) if type(method).check_target is not Method.check_target]
+    if not asking:
+        return
+    env = make(task)
+    try:
+        for place in asking:
+            try:
+                methods[place].check_target(env)
+            except ConfigError as error:
+                key = ".".join(filter(None, (str(place), named[place].name, error.key)))
+                raise ConfigError(error.message, key=key) from error
+    finally:
+        env.close()
 
 
 def _refuse_late_steps(method: Method, budget: int) -> None:
@@ -65,10 +95,10 @@ def _refuse_late_steps(method: Method, budget: int) -> None:
 
 
 def _refuse_unmapped(method: Method, mapping: SpaceMapping) -> None:
-    if "experience" in method.needs:
+    if not method.needs.isdisjoint(("experience", "demonstrations")):
         consequence, acts = "no experience can be carried", True
     elif "teacher" in method.needs:
-        consequence, acts = "the source can't be asked for anything", "acting" in method.claims
+        consequence, acts = "the source can't be asked for anything", "acting" in method.claims or method.needs_actions
     else:
         return
     for what, empty in (("observations", not mapping.parts), ("actions", acts and not mapping.actions.known_T.any())):
@@ -109,6 +139,9 @@ def refuse_empty_controls(study: LoadedStudy) -> None:
         ConfigError: Names the arm and the control.
     """
     for name, arm in study.config.arms.items():
+        if arm.sources is not None and not needs_source(arm.methods):
+            what = f"{name} uses nothing of any source: remove sources"
+            raise study.draft.error(("arms", name, "sources"), what)
         for control, wanted in (("placebo", arm.placebo), ("sham", arm.sham)):
             if wanted and not needs_source(arm.methods):
                 what = f"{name} uses nothing of the source, so it has no {control}"

@@ -10,11 +10,11 @@ from tempfile import TemporaryDirectory
 from rl_transfer.errors import ConfigError, EnvironmentFailedError, RLTransferError
 from rl_transfer.execute.anchors import Anchors, Clock, measure_anchors_within
 from rl_transfer.execute.examine_task import Finding, Output, examine, one_line, same_task
-from rl_transfer.execute.plan import Plan, PlannedRun
+from rl_transfer.execute.plan import Plan, evaluation_grid
 from rl_transfer.run.protocol import Progress, Run
 from rl_transfer.stats.student import critical_value
 from rl_transfer.store import read_json
-from rl_transfer.study import LearnerConfig, PairConfig, RunSpec, TaskConfig
+from rl_transfer.study import LearnerConfig, PairConfig, PairSource, RunSpec, TaskConfig, source_arm
 
 SMOKE_STEPS = 1000
 _TIMED = (1, 2)
@@ -56,16 +56,22 @@ def examine_pair(plan: Plan, *, clock: Clock = time.monotonic) -> Examination:
     """
     (pair,) = plan.study.pairs
     config = pair.config
-    findings = [*examine("source", config.source), *examine("target", config.target)]
+    findings = [found for name, source in config.sources.items() for found in examine(_about(name), source.task)]
+    findings += examine("target", config.target)
     minutes = None
     with redirect_stdout(Output()):
         if not any(finding.outcome == "problem" for finding in findings):
             findings += _numbers_guarded(config, clock)
         if not any(finding.outcome == "problem" for finding in findings if finding.check != "anchors"):
-            for about, run in _smoke_runs(plan):
-                finding, minutes = _smoke(about, run.spec, clock)
+            for about, spec in _smoke_runs(plan):
+                finding, minutes = _smoke(about, spec, clock)
                 findings.append(finding)
     return Examination(tuple(findings), minutes)
+
+
+def _about(source: str) -> str:
+    """What a source is called in findings."""
+    return source_arm(source).replace(".", " ")
 
 
 def _numbers_guarded(config: PairConfig, clock: Clock) -> list[Finding]:
@@ -81,13 +87,16 @@ def _numbers_guarded(config: PairConfig, clock: Clock) -> list[Finding]:
 
 
 def _numbers(config: PairConfig, clock: Clock) -> Iterator[Finding]:
-    if same_task(config.source, config.target):
-        text = (
-            "can't be told apart in 1,000 steps: an identity pair, on which transfer should start at the source's score"
-        )
-        yield Finding("pair", "source and target", "note", text)
+    for name, source in config.sources.items():
+        if same_task(source.task, config.target):
+            text = (
+                "can't be told apart in 1,000 steps: an identity pair, on which transfer should start at the source's "
+                "score"
+            )
+            yield Finding("pair", f"{_about(name)} and target", "note", text)
     yield from _anchors(config, clock)
-    yield from _source_threshold(config, clock)
+    for source in config.sources.values():
+        yield from _source_threshold(source, clock)
     if not 0 < config.threshold_score <= 1:
         text = f"threshold_score is {config.threshold_score:g}: a score from 0 (random) to 1 (reference), such as 0.8"
         yield Finding("pair", "threshold", "problem" if config.threshold_score <= 0 else "note", text)
@@ -119,20 +128,20 @@ def _anchors(config: PairConfig, clock: Clock) -> Iterator[Finding]:
         yield Finding("target", "anchors", "good", summary)
 
 
-def _source_threshold(config: PairConfig, clock: Clock) -> Iterator[Finding]:
-    if config.source_agent is not None:
+def _source_threshold(source: PairSource, clock: Clock) -> Iterator[Finding]:
+    if source.agent is not None:
         return
-    found = _measured(config.source, clock)
+    found, about = _measured(source.task, clock), _about(source.name)
     if len(found.random_E) < _FEWEST_EPISODES:
-        yield _unchecked("source", found)
-    elif found.random >= config.source_threshold_return:
+        yield _unchecked(about, found)
+    elif found.random >= source.threshold_return:
         text = (
-            f"source_threshold_return is {config.source_threshold_return:g}, which random actions reach on the source "
+            f"source_threshold_return is {source.threshold_return:g}, which random actions reach on the source "
             f"({found.random:.1f}): what does a trained source get?"
         )
-        yield Finding("source", "anchors", "problem", text)
+        yield Finding(about, "anchors", "problem", text)
     else:
-        yield Finding("source", "anchors", "good", f"random actions give {found.random:.1f}")
+        yield Finding(about, "anchors", "good", f"random actions give {found.random:.1f}")
 
 
 def _unchecked(about: str, found: Anchors) -> Finding:
@@ -146,12 +155,16 @@ def _measured(task: TaskConfig, clock: Clock) -> Anchors:
     return measure_anchors_within(task, _RANDOM_STEPS, _SECONDS, _EPISODES, clock=clock)
 
 
-def _smoke_runs(plan: Plan) -> Iterator[tuple[str, PlannedRun]]:
-    for about, arm in (("source", "source"), ("target", "scratch")):
-        for run in plan.runs:
-            if run.arm == arm and run.spec.imported is None:
-                yield about, run
-                break
+def _smoke_runs(plan: Plan) -> Iterator[tuple[str, RunSpec]]:
+    """A run of each source that is trained, whether or not an arm uses it, then one on the target."""
+    config = plan.study.pairs[0].config
+    target = next(run for run in plan.runs if run.arm == "scratch").spec
+    for source in config.sources.values():
+        if source.steps is not None:
+            changes = {"task": source.task, "learner": source.learner, "grid": evaluation_grid(config, source.steps)}
+            spec = target.model_copy(update={"role": "source", "horizon_steps": None, **changes})
+            yield _about(source.name), spec
+    yield "target", target
 
 
 def _smoke(about: str, spec: RunSpec, clock: Clock) -> tuple[Finding, float | None]:

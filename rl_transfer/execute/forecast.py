@@ -114,7 +114,9 @@ def _pair_forecast(plan: Plan, pair: LoadedPair, store: Store, folders: Mapping[
     spread = _spread(plan, pair, store, folders)
     margin = plan.study.config.margin
     return PairForecast(
-        pair.name, spread, tuple(_look_forecast(reach, spread.value, margin) for reach in reaches(plan.study.config))
+        pair.name,
+        spread,
+        tuple(_look_forecast(reach, spread.value, margin) for reach in reaches(plan.study.config, [pair.name])),
     )
 
 

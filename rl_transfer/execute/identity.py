@@ -7,13 +7,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from platform import python_version
 
+import rl_transfer_envs.outcomes
 import rl_transfer_envs.vector
 from rl_transfer.study import LearnerConfig, ResNetConfig
 
 _LIBRARIES = ("rl-transfer", "gymnasium", "numpy", "stable-baselines3", "torch")
 _CONTRIB = ("tqc", "qrdqn", "trpo")
 # study/features.py chooses the architecture where the configuration leaves it open; methods decide by the statistics.
-_OTHERS = ("seeds.py", "study/features.py", "stats/student.py", "stats/checks.py")
+_OTHERS = ("seeds.py", "study/features.py", "stats/student.py", "stats/checks.py", "stats/metrics.py")
 _CARRY_OUT = (*_OTHERS, "tasks", "knowledge", "learner", "run", "methods/_method.py")
 _PREDICTORS = (
     "stats/similarity.py",
@@ -27,7 +28,8 @@ _PREDICTORS = (
 def code_digest(methods: Iterable[str]) -> str:
     """Digest of the code that carries out a run.
 
-    The rooms below, the environments that are stepped side by side, and the files of its methods and no others.
+    The rooms below, the environments that are stepped side by side, what tasks say of given transitions, and the files
+    of its methods and no others.
     """
     return _digest((*_CARRY_OUT, *(f"methods/{name}.py" for name in methods)))
 
@@ -40,10 +42,10 @@ def predictor_digest() -> str:
 @cache
 def _digest(places: tuple[str, ...]) -> str:
     package, digest = Path(__file__).parent.parent, hashlib.sha256()
-    side_by_side = Path(rl_transfer_envs.vector.__file__).parent
-    for path in (*(package / place for place in places), side_by_side):
+    of_envs = [Path(str(module.__file__)).parent for module in (rl_transfer_envs.vector, rl_transfer_envs.outcomes)]
+    for path in (*(package / place for place in places), *of_envs):
         for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            name = file.relative_to(package if file.is_relative_to(package) else side_by_side)
+            name = file.relative_to(package if file.is_relative_to(package) else path.parent)
             digest.update(name.as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

@@ -32,7 +32,7 @@ def execute_looks(
         The runs that did not complete, stored failures included.
     """
     config, failures = plan.study.config, dict[str, Failure]()
-    undecided = _Arms((pair.name, arm) for pair in plan.study.pairs for arm in config.arms)
+    undecided = _Arms((pair.name, arm) for pair in plan.study.pairs for arm in config.arms_on(pair.name))
     for number, look in enumerate(config.looks, start=1):
         runs = wanted_runs(plan, look, undecided)
         stage = f"look {number} of {len(config.looks)}" if len(config.looks) > 1 else ""

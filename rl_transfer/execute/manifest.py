@@ -10,7 +10,7 @@ from rl_transfer.errors import StoreError
 from rl_transfer.execute.plan import Plan, PlannedRun
 from rl_transfer.execute.second_look import verdict_settings
 from rl_transfer.store import Store, read_json, write_json
-from rl_transfer.study import LoadedPair, Rung
+from rl_transfer.study import FIRST_SOURCE, LoadedPair, PairConfig, Rung
 
 FORMAT = 1
 
@@ -92,11 +92,15 @@ def pair_settings(plan: Plan, pair: LoadedPair) -> dict[str, Any]:
         "score": config.score.model_dump(mode="json"),
         "threshold_score": config.threshold_score,
         "source_threshold_return": config.source_threshold_return,
+        **_other_sources(config, runs),
         "target_steps": config.budget.target,
         "grid": list(target.grid),
         "episodes": target.episodes,
         "scratch": plan.study.config.scratch.model_dump(mode="json"),
-        "arms": {name: arm.model_dump(mode="json") for name, arm in plan.study.config.arms.items()},
+        "arms": {
+            name: arm.model_dump(mode="json", exclude={"pairs"})
+            for name, arm in plan.study.config.arms_on(pair.name).items()
+        },
     }
 
 
@@ -119,6 +123,22 @@ def _origin(pair: LoadedPair, runs: Iterable[PlannedRun]) -> dict[str, Any]:
     return {"source_agent": {"name": config.source_agent, "sha256": digest}}
 
 
+def _other_sources(config: PairConfig, runs: Iterable[PlannedRun]) -> dict[str, Any]:
+    """The further sources as the pair's file has them, where there are any; a stored agent with its file's digest."""
+    if not config.other_sources:
+        return {}
+    digests = {run.arm: run.spec.imported.sha256 for run in runs if run.spec.imported is not None}
+    found = {}
+    for name, source in config.sources.items():
+        if name == FIRST_SOURCE:
+            continue
+        said = config.other_sources[name].model_dump(mode="json", exclude_unset=True)
+        if source.agent is not None:
+            said["source_agent"] = {"name": source.agent, "sha256": digests.get(source.arm)}
+        found[name] = {**said, "source_steps": source.steps}
+    return {"other_sources": found}
+
+
 def _run(run: PlannedRun, store: Store, folders: Mapping[str, Path]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "arm": run.arm,
@@ -128,6 +148,8 @@ def _run(run: PlannedRun, store: Store, folders: Mapping[str, Path]) -> dict[str
     }
     if run.spec.source is not None:
         entry["source_path"] = store.relative(folders[run.spec.source.key])
+    if run.spec.other_sources:
+        entry["other_source_paths"] = [store.relative(folders[other.key]) for other in run.spec.other_sources]
     if run.spec.references:
         entry["reference_paths"] = [store.relative(folders[key]) for key in run.spec.references]
     return entry

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from rl_transfer.analysis.manifest import reference_arm
-from rl_transfer.errors import ConfigError
 from rl_transfer.execute.check import (
+    CheckedSource,
     check_budget,
     check_source_agent,
     check_study,
@@ -13,21 +14,22 @@ from rl_transfer.execute.check import (
     target_learners,
 )
 from rl_transfer.execute.check_methods import check_methods, needs_source, refuse_empty_controls
+from rl_transfer.execute.check_sources import idle_sources, refuse_twins, rehearse_arms, source_agents
 from rl_transfer.execute.identity import code_digest, library_versions
 from rl_transfer.execute.second_look import judged_arms, judged_before, second_looks, verdict_settings
-from rl_transfer.execute.sources import StoredSource, find_source
 from rl_transfer.methods import build_methods
-from rl_transfer.run.rehearsal import rehearse
 from rl_transfer.store import Store, run_key
 from rl_transfer.study import (
     LearnerConfig,
     LoadedPair,
     LoadedStudy,
     Named,
+    OtherSourceSpec,
     PairConfig,
     RunSpec,
     SourceSpec,
-    StudyConfig,
+    TaskConfig,
+    source_arm,
 )
 from rl_transfer.tasks import TaskFacts
 
@@ -48,9 +50,8 @@ class PlannedRun:
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """Keys of the runs that must have finished before: its source and its references."""
-        source = () if self.spec.source is None else (self.spec.source.key,)
-        return (*source, *self.spec.references)
+        """Keys of the runs that must have finished before: its sources and its references."""
+        return (*self.spec.source_keys, *self.spec.references)
 
     @property
     def name(self) -> str:
@@ -107,49 +108,21 @@ def plan_runs(study: LoadedStudy, store: Store) -> Plan:
     runs: list[PlannedRun] = []
     notes: list[str] = []
     for pair in study.pairs:
-        agent = _source_agent(pair, store)
-        source, target, mapping = check_tasks(pair, _source_learner(pair.config, agent))
-        methods = check_methods(study, pair, mapping)
+        sources, target = check_tasks(pair, source_agents(pair, store))
+        methods = check_methods(study, pair, {name: one.mapping for name, one in sources.items()})
         refuse_empty_controls(study)
-        if agent is not None:
-            notes += check_source_agent(study, pair, agent)
+        for one in sources.values():
+            if one.agent is not None:
+                notes += check_source_agent(study, pair, one.source, one.agent)
         notes += check_budget(study, pair, max(segment_steps(learner, target) for learner in target_learners(pair)))
-        planned = list(_PairPlanner(study.config, pair, methods, source, target, agent).runs())
-        _rehearse(study, pair, planned, agent)
+        notes += idle_sources(study, pair)
+        planned = list(_PairPlanner(study, pair, methods, sources, target).runs())
+        refuse_twins(pair, [(run.arm, run.key) for run in planned])
+        first = {arm: next(run.spec for run in planned if run.arm == arm) for arm in study.config.arms_on(pair.name)}
+        rehearse_arms(study, pair, sources, {run.key: run.spec for run in planned}, first)
         runs += planned
     runs.sort(key=lambda run: ROLE_ORDER.index(run.spec.role))
     return Plan(study, tuple(runs), tuple(dict.fromkeys(notes)))
-
-
-def _rehearse(study: LoadedStudy, pair: LoadedPair, runs: Sequence[PlannedRun], agent: StoredSource | None) -> None:
-    """Try each arm's transfer where something might not fit: where source and target differ in more than the task."""
-    alike = pair.config.mapping is None and pair.config.source_learner is None and agent is None
-    sources = {run.key: run.spec for run in runs if run.spec.role == "source"}
-    for name in study.config.arms:
-        spec = next(run.spec for run in runs if run.arm == name)
-        if spec.source is None or (alike and name not in pair.learners):
-            continue
-        try:
-            rehearse(spec, sources[spec.source.key], None if agent is None else agent.folder)
-        except ConfigError as error:
-            if error.key is not None and error.key.startswith("mapping"):
-                raise pair.draft.under(error) from error
-            raise study.draft.under(error, "arms", name, "methods") from error
-
-
-def _source_agent(pair: LoadedPair, store: Store) -> StoredSource | None:
-    if pair.config.source_agent is None:
-        return None
-    try:
-        return find_source(store, pair.config.source_agent)
-    except ConfigError as error:
-        raise pair.draft.error(("source_agent",), error.message) from error
-
-
-def _source_learner(pair: PairConfig, agent: StoredSource | None) -> LearnerConfig:
-    if agent is not None and not agent.is_backbone:
-        return agent.spec.learner
-    return pair.source_learner or pair.learner
 
 
 class _PairPlanner:
@@ -157,31 +130,28 @@ class _PairPlanner:
 
     def __init__(
         self,
-        study: StudyConfig,
+        study: LoadedStudy,
         pair: LoadedPair,
         methods: Mapping[str, tuple[Named, ...]],
-        source: TaskFacts,
+        sources: Mapping[str, CheckedSource],
         target: TaskFacts,
-        agent: StoredSource | None,
     ) -> None:
-        self.study, self.name, self.pair, self.methods = study, pair.name, pair.config, methods
-        self.learner = pair.learner
-        self.source, self.target, self.agent = source, target, agent
+        self.study, self.name, self.pair, self.methods = study.config, pair.name, pair.config, methods
+        self.arms = study.config.arms_on(pair.name)
+        self.learner, self.sources_of = pair.learner, pair.sources_of
+        self.sources, self.target = sources, target
 
     def runs(self) -> Iterator[PlannedRun]:
         """Sources, then from scratch, then each arm with its placebo and sham."""
         first, last_look = self.study.first_seed, self.study.looks[-1]
         seeds = range(first, first + last_look.seeds)
-        sources = self._sources(seeds)
-        yield from sources
-        shams = []
-        if any(arm.sham for arm in self.study.arms.values()):
-            shams = [self._planned("source.sham", seed, sham=True) for seed in seeds]
-            yield from shams
-        source_keys = self._keys(seeds, sources)
+        sources = {name: self._sources(name, seeds) for name in self._used(sham=False)}
+        shams = {name: self._sources(name, seeds, sham=True) for name in self._used(sham=True)}
+        for planned in (*sources.values(), *shams.values()):
+            yield from planned
         for seed in range(first, first + last_look.baseline_seeds):
             yield self._planned("scratch", seed)
-        for name, arm in self.study.arms.items():
+        for name, arm in self.arms.items():
             methods = self.methods[name]
             references = {seed: list(self._references(name, methods, seed)) for seed in seeds}
             for planned in references.values():
@@ -190,25 +160,28 @@ class _PairPlanner:
             if not needs_source(methods):
                 yield from (self._planned(name, seed, methods=methods, references=keys[seed]) for seed in seeds)
                 continue
-            yield from self._arm(name, methods, source_keys, keys)
+            yield from self._arm(name, sources, keys)
             if arm.placebo:
-                yield from self._arm(f"{name}.placebo", methods, source_keys, keys, scrambled=True)
+                yield from self._arm(f"{name}.placebo", sources, keys, scrambled=True)
             if arm.sham:
-                yield from self._arm(f"{name}.sham", methods, self._keys(seeds, shams), keys)
+                yield from self._arm(f"{name}.sham", shams, keys)
 
-    def _sources(self, seeds: Sequence[int]) -> list[PlannedRun]:
-        """One source for each seed, or the one that all share, or none where no arm uses any."""
-        if not any(map(needs_source, self.methods.values())):
-            return []
-        if self.agent is not None:
-            return [PlannedRun(self.name, "source", self.agent.spec.seed, self.agent.spec, self.agent.key)]
-        return [self._planned("source", seed) for seed in seeds]
+    def _used(self, *, sham: bool) -> list[str]:
+        """The sources that some arm uses, in the pair's order."""
+        wanted = {
+            source.name
+            for name, arm in self.arms.items()
+            if needs_source(self.methods[name]) and (arm.sham or not sham)
+            for source in self.sources_of(arm)
+        }
+        return [name for name in self.sources if name in wanted]
 
-    def _keys(self, seeds: Sequence[int], sources: list[PlannedRun]) -> dict[int, str]:
-        """By seed the key of its source."""
-        if self.agent is not None:
-            return dict.fromkeys(seeds, self.agent.key)
-        return {run.seed: run.key for run in sources}
+    def _sources(self, name: str, seeds: Sequence[int], *, sham: bool = False) -> list[PlannedRun]:
+        """One source for each seed, or the one that all share."""
+        agent, source = self.sources[name].agent, self.sources[name].source
+        if agent is not None:
+            return [PlannedRun(self.name, source.arm, agent.spec.seed, agent.spec, agent.key)]
+        return [self._planned_source(name, seed, sham=sham) for seed in seeds]
 
     def _references(self, arm: str, methods: Sequence[Named], seed: int) -> Iterator[PlannedRun]:
         """From-scratch runs for one seed of an arm alone: runs that shared them would not be independent."""
@@ -230,52 +203,80 @@ class _PairPlanner:
     def _arm(
         self,
         name: str,
-        methods: tuple[Named, ...],
-        source_keys: Mapping[int, str],
+        sources: Mapping[str, Sequence[PlannedRun]],
         references: Mapping[int, tuple[str, ...]],
         *,
         scrambled: bool = False,
     ) -> Iterator[PlannedRun]:
-        for seed, key in source_keys.items():
-            source = SourceSpec(key=key, scrambled=scrambled)
-            yield self._planned(name, seed, methods=methods, source=source, references=references[seed])
+        arm = name.partition(".")[0]
+        used = self.sources_of(self.arms[arm])
+        for seed, keys in references.items():
+            source_keys = [_key_of(sources[source.name], seed) for source in used]
+            yield self._planned(
+                name,
+                seed,
+                methods=self.methods[arm],
+                source=SourceSpec(key=source_keys[0], scrambled=scrambled, name=used[0].name if used[1:] else None),
+                mapping=used[0].mapping,
+                other_sources=tuple(
+                    OtherSourceSpec(name=source.name, key=key, mapping=source.mapping)
+                    for source, key in zip(used[1:], source_keys[1:], strict=True)
+                ),
+                references=keys,
+            )
 
-    def _planned(
-        self,
-        arm: str,
-        seed: int,
-        *,
-        methods: tuple[Named, ...] = (),
-        source: SourceSpec | None = None,
-        references: tuple[str, ...] = (),
-        sham: bool = False,
-    ) -> PlannedRun:
-        is_source = arm.partition(".")[0] == "source"
-        task, facts = (self.pair.source, self.source) if is_source else (self.pair.target, self.target)
-        learner = _source_learner(self.pair, None) if is_source else self.learner(arm)
-        budget = self.pair.budget.source if is_source else self.pair.budget.target
-        assert budget is not None
-        spec = RunSpec(
-            role="source" if is_source else "target",
-            task=task,
+    def _planned_source(self, name: str, seed: int, *, sham: bool) -> PlannedRun:
+        source, facts = self.sources[name].source, self.sources[name].facts
+        assert source.steps is not None
+        trained = _Trained("source", source.task, facts, source.learner, source.steps)
+        spec = self._spec(trained, seed, sham=sham)
+        return PlannedRun(self.name, source_arm(name, sham=sham), seed, spec, run_key(spec))
+
+    def _planned(self, arm: str, seed: int, **changes: Any) -> PlannedRun:
+        budget = self.pair.budget.target
+        trained = _Trained("target", self.pair.target, self.target, self.learner(arm), budget)
+        spec = self._spec(trained, seed, horizon_steps=_horizon(self.pair), **changes)
+        return PlannedRun(self.name, arm, seed, spec, run_key(spec))
+
+    def _spec(self, trained: "_Trained", seed: int, *, methods: tuple[Named, ...] = (), **changes: Any) -> RunSpec:
+        learner, facts = trained.learner, trained.facts
+        return RunSpec(
+            role=trained.role,
+            task=trained.task,
             task_digest=facts.digest,
-            sham=sham,
             learner=learner,
             methods=methods,
-            source=source,
-            references=references,
-            mapping=None if source is None else self.pair.mapping,
-            grid=evaluation_grid(self.pair, budget),
+            grid=evaluation_grid(self.pair, trained.budget),
             episodes=self.pair.evaluation.episodes,
             deterministic=self.pair.evaluation.deterministic,
-            horizon_steps=None if is_source else _horizon(self.pair),
+            anchors=self.pair.score if _needs_anchors(methods, learner) else None,
             segment_steps=self.study.segment_steps or segment_steps(learner, facts),
             device=self.study.device,
             seed=seed,
             code=code_digest(method.name for method in methods),
             versions=library_versions(learner) | facts.distributions,
+            **changes,
         )
-        return PlannedRun(self.name, arm, seed, spec, run_key(spec))
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """What a run trains, on what, and for how long."""
+
+    role: Literal["source", "target"]
+    task: TaskConfig
+    facts: TaskFacts
+    learner: LearnerConfig
+    budget: int
+
+
+def _key_of(runs: Sequence[PlannedRun], seed: int) -> str:
+    """The source run of a seed; one that is the only one serves all."""
+    return next((run.key for run in runs if run.seed == seed), runs[0].key)
+
+
+def _needs_anchors(methods: Sequence[Named], learner: LearnerConfig) -> bool:
+    return any(method.needs_anchors for method in build_methods(methods, learner.algorithm))
 
 
 def _horizon(pair: PairConfig) -> int | None:

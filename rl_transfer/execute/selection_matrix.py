@@ -47,15 +47,17 @@ def load_matrix(store: Store, text: str, arm: str) -> Matrix:
     """
     data = load_results(store.root, _known(store, text))
     name = data.manifest.name
-    cells = {pair.name for pair in data.pairs if pair.entry.cell is not None}
-    if not cells:
+    matrix = {pair.name: pair.entry.arms for pair in data.pairs if pair.entry.cell is not None}
+    if not matrix:
         raise ConfigError(f"the study {name} has no matrix: give one that has", key=_MATRIX)
-    arms = list(next(pair for pair in data.pairs if pair.name in cells).entry.arms)
-    if arm not in arms:
+    cells = {cell for cell, arms in matrix.items() if arm in arms}
+    if not cells:
+        arms = list(dict.fromkeys(known for arms in matrix.values() for known in arms))
         raise ConfigError(f"the study {name} has no arm {arm!r}; {nearest(arm, arms)}", key="--arm")
     truth = _truth(data, cells, arm)
     study = _as_it_was_run(data.manifest.command)
-    pairs = tuple(pair for pair in study.pairs if isinstance(pair.place, Cell))
+    wanted = (pair for pair in study.pairs if isinstance(pair.place, Cell))
+    pairs = tuple(pair for pair in wanted if arm in study.config.arms_on(pair.name))
     _refuse_other_settings(replace(study, pairs=pairs), store, name, cells)
     seeds = (run.seed for pair in data.pairs for run in pair.entry.runs if run.arm in (BASELINE, *arms))
     return Matrix(replace(study, name=name, pairs=pairs), truth, max(seeds) + 1)

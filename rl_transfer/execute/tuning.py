@@ -82,7 +82,7 @@ def tune(
         RLTransferError: If a run crashed: that says nothing about its hyperparameters.
     """
     (pair,) = study.pairs
-    names = ("scratch", *study.config.arms)
+    names = ("scratch", *study.config.arms_on(pair.name))
     space = search_space([pair.learner(name) for name in names], pair.config.budget.target)
     arms = {name: _Arm(pair.learner(name), space) for name in names}
     rounds = _Rounds(study, store, seeds, trials, workers, observer)

@@ -1,5 +1,9 @@
 """What a source agent leaves behind: networks by role and experience; reading, writing, scrambling."""
 
+from rl_transfer.knowledge.anchors import Anchors
+from rl_transfer.knowledge.distributions import Categorical, Deterministic, Distribution, Gaussian, split_choices
+from rl_transfer.knowledge.dynamics import likeliest, refuse_unmodelled
+from rl_transfer.knowledge.estimate import estimate_statistics
 from rl_transfer.knowledge.experience import Transitions
 from rl_transfer.knowledge.foreign import AgentFile, read_agent_file
 from rl_transfer.knowledge.foreign_statistics import StatisticsFile, read_statistics_file
@@ -18,6 +22,7 @@ from rl_transfer.knowledge.scramble import draw_orders, scramble_networks, scram
 from rl_transfer.knowledge.source import Knowledge, KnowledgeKind, has_experience, read_knowledge, write_knowledge
 from rl_transfer.knowledge.statistics import Moments, Statistics
 from rl_transfer.knowledge.teacher import Teacher
+from rl_transfer.knowledge.translate_distribution import translate_distribution
 from rl_transfer.knowledge.translate_experience import translate_statistics, translate_transitions
 from rl_transfer.knowledge.translate_fisher import refuse_unmappable_fisher
 from rl_transfer.knowledge.translate_networks import translate_networks
@@ -25,7 +30,12 @@ from rl_transfer.knowledge.translate_networks import translate_networks
 __all__ = [
     "ROLES",
     "AgentFile",
+    "Anchors",
+    "Categorical",
+    "Deterministic",
+    "Distribution",
     "Fate",
+    "Gaussian",
     "Knowledge",
     "KnowledgeKind",
     "Moments",
@@ -38,7 +48,9 @@ __all__ = [
     "TensorFate",
     "Transitions",
     "draw_orders",
+    "estimate_statistics",
     "has_experience",
+    "likeliest",
     "read_agent_file",
     "read_knowledge",
     "read_networks",
@@ -46,9 +58,12 @@ __all__ = [
     "read_statistics_file",
     "read_tensors",
     "refuse_unmappable_fisher",
+    "refuse_unmodelled",
     "scramble_networks",
     "scramble_optimizer",
     "scramble_transitions",
+    "split_choices",
+    "translate_distribution",
     "translate_networks",
     "translate_statistics",
     "translate_transitions",

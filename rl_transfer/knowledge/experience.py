@@ -80,6 +80,12 @@ class Transitions:
         chosen = np.sort(np.argsort(-self.time_N, kind="stable")[:count])
         return self.map(lambda array: array[chosen])
 
+    @property
+    def episode_end_N(self) -> NDArray[np.bool_]:
+        """Where an episode ends, or what there is of it: also at the last transition of each environment."""
+        found: NDArray[np.bool_] = self.terminated_N | self.truncated_N | np.append(np.diff(self.time_N) <= 0, True)
+        return found
+
     def best_episodes(self, share: float) -> "Transitions":
         """The episodes with the highest returns, in the order they had; of equal ones the newer.
 
@@ -91,8 +97,8 @@ class Transitions:
         """
         if share >= 1 or not len(self):
             return self
-        end_N = self.terminated_N | self.truncated_N | np.append(np.diff(self.time_N) <= 0, True)
-        episode_N = np.cumsum(end_N) - end_N
+        end_N = self.episode_end_N
+        episode_N: NDArray[np.int64] = np.cumsum(end_N) - end_N
         return_E = np.bincount(episode_N, weights=self.reward_N)
         newest_E = self.time_N[end_N]
         count = math.ceil(share * len(return_E))
@@ -100,6 +106,11 @@ class Transitions:
         ended = replace(self, truncated_N=self.truncated_N | (end_N & ~self.terminated_N))
         chosen_N = np.isin(episode_N, best)
         return ended.map(lambda array: array[chosen_N])
+
+    def with_outcomes(self, reward_N: NDArray[Any], terminated_N: NDArray[np.bool_]) -> "Transitions":
+        """The same transitions with other rewards and terminations; what ended and terminates no longer was cut."""
+        ended_N = self.terminated_N | self.truncated_N
+        return replace(self, reward_N=reward_N, terminated_N=terminated_N, truncated_N=ended_N & ~terminated_N)
 
     def write(self, path: Path) -> None:
         """Write the arrays as one uncompressed ``.npz`` file."""

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from rl_transfer.knowledge.anchors import Anchors
 from rl_transfer.knowledge.experience import Transitions
 from rl_transfer.knowledge.networks import Networks, Role, read_networks, write_networks
 from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, write_optimizer
 from rl_transfer.knowledge.statistics import Statistics
 from rl_transfer.knowledge.teacher import Teacher
+from rl_transfer.study import ONLY_SOURCE
 
-KnowledgeKind = Literal["networks", "experience", "fisher", "teacher"]
+KnowledgeKind = Literal["networks", "experience", "fisher", "teacher", "demonstrations"]
 _NETWORKS = "networks.safetensors"
 _STATISTICS = "statistics.safetensors"
 _OPTIMIZER = "optimizer.safetensors"
@@ -30,11 +32,15 @@ class Knowledge:
         experience: Transitions.
         fisher: Estimated diagonal of the Fisher information of its networks, tensor for tensor.
         teacher: The source agent itself, to be asked.
+        demonstrations: Transitions of the trained source on its own task.
+        anchors: What the target's scores are measured by, where a method of the arm asks.
         resized: Shapes that tensors had before the mapping laid them out, by ``role/name``; ``()`` for none.
         unmapped: Shapes of the source's tensors of which the mapping takes nothing, by ``role/name``.
         misfits: Roles that can't be carried into this target, and why.
         reading: What the numbers of each role, and of ``optimizer``, mean besides their names: activation, scaling of
             pixels, kind. What is unknown is not there.
+        name: What the pair calls the source, where the run has several.
+        others: What further sources left behind, by name, in the pair's order; they have no others of their own.
     """
 
     algorithm: str = ""
@@ -44,16 +50,27 @@ class Knowledge:
     experience: Transitions | None = None
     fisher: Networks | None = None
     teacher: Teacher | None = None
+    demonstrations: Transitions | None = None
+    anchors: Anchors | None = None
     resized: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     unmapped: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     misfits: Mapping[Role, str] = field(default_factory=dict)
     reading: Mapping[str, str] = field(default_factory=dict)
+    name: str = ONLY_SOURCE
+    others: Mapping[str, "Knowledge"] = field(default_factory=dict)
+
+    @property
+    def each(self) -> tuple["Knowledge", ...]:
+        """That of every source by itself, this one's first."""
+        return (replace(self, others={}), *self.others.values())
 
     def of_kinds(self, kinds: frozenset[KnowledgeKind]) -> "Knowledge":
         """The same with these kinds alone; statistics and optimizer belong to the networks."""
-        found = self if "experience" in kinds else replace(self, experience=None)
+        found = replace(self, others={name: other.of_kinds(kinds) for name, other in self.others.items()})
+        found = found if "experience" in kinds else replace(found, experience=None)
         found = found if "fisher" in kinds else replace(found, fisher=None)
         found = found if "teacher" in kinds else replace(found, teacher=None)
+        found = found if "demonstrations" in kinds else replace(found, demonstrations=None)
         return found if "networks" in kinds else replace(found, networks=None, statistics=None, optimizer=None)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rl_transfer.knowledge.distributions import Distribution
+
 
 class Teacher(ABC):
     """A source agent in the target's spaces. Asking it disturbs nobody's random state.
@@ -20,6 +22,15 @@ class Teacher(ABC):
     @abstractmethod
     def episode_length(self) -> float:
         """Mean length of its episodes on its own task, at its last evaluation.
+
+        Raises:
+            ConfigError: If it was never evaluated.
+        """
+
+    @property
+    @abstractmethod
+    def evaluation_return(self) -> float:
+        """Mean return of its episodes on its own task, at its last evaluation.
 
         Raises:
             ConfigError: If it was never evaluated.
@@ -49,6 +60,18 @@ class Teacher(ABC):
 
         Args:
             observations: As for :meth:`act`.
+
+        Raises:
+            DivergedError: If its networks' outputs are not finite.
+        """
+
+    @abstractmethod
+    def distribution_of(self, observations: Any, *, temperature: float = 1.0) -> Distribution:
+        """What its policy says of B observations, about the target's actions.
+
+        Args:
+            observations: As for :meth:`act`.
+            temperature: What a value learner's Q is divided by; their softmax is its policy.
 
         Raises:
             DivergedError: If its networks' outputs are not finite.

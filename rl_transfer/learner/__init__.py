@@ -10,8 +10,10 @@ from rl_transfer.learner.carrying import (
     exploration_fates,
     misfitting_roles,
 )
+from rl_transfer.learner.conservative import ConservativeCritics, ConservativeValues
 from rl_transfer.learner.foreign import ForeignAgent, read_agent, read_backbone
 from rl_transfer.learner.interface import ActorFormat, EnvFactory, Learner, Recipient, actor_file, build_learner
+from rl_transfer.learner.losses import OWN, CriticsLoss, Loss, Minibatch, PolicyLoss, ValuesLoss
 from rl_transfer.learner.requirements import (
     LOSS_PATHS,
     POLICY_ROLES,
@@ -29,18 +31,26 @@ from rl_transfer.learner.seams import Guide, Reshape, Steps
 
 __all__ = [
     "LOSS_PATHS",
+    "OWN",
     "POLICY_ROLES",
     "VALUE_LEARNERS",
     "ActorFormat",
+    "ConservativeCritics",
+    "ConservativeValues",
     "Copying",
+    "CriticsLoss",
     "EnvFactory",
     "ForeignAgent",
     "Guide",
     "Learner",
+    "Loss",
+    "Minibatch",
+    "PolicyLoss",
     "Recipient",
     "Reshape",
     "StatisticsChoice",
     "Steps",
+    "ValuesLoss",
     "actor_file",
     "acts_as_source",
     "build_learner",

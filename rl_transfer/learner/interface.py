@@ -10,13 +10,15 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_transfer.knowledge import Networks, OptimizerState, Role, Statistics, Transitions
+from rl_transfer.knowledge import Distribution, Networks, OptimizerState, Role, Statistics, Transitions
+from rl_transfer.learner.losses import Loss
 from rl_transfer.learner.seams import Guide, Reshape
 from rl_transfer.study import LearnerConfig
 from rl_transfer.tasks import Meter
 
 EnvFactory = Callable[[], gymnasium.Env[Any, Any]]
 Watch = Callable[[int, int], None]
+Among = Callable[[int], NDArray[np.intp] | None]
 ActorFormat = Literal["onnx", "torch"]
 
 
@@ -113,8 +115,12 @@ class Learner(Recipient):
     meter: Meter
 
     @abstractmethod
-    def experience(self) -> Transitions | None:
-        """The transitions in its replay buffer; None for an algorithm without one."""
+    def experience(self, newest: int | None = None) -> Transitions | None:
+        """The transitions in its replay buffer; None for an algorithm without one.
+
+        Args:
+            newest: So many of the newest at most, a whole number of rows of one per environment; None for all.
+        """
 
     @abstractmethod
     def add_experience(self, transitions: Transitions) -> int:
@@ -127,10 +133,28 @@ class Learner(Recipient):
             ConfigError: If the algorithm has no replay buffer, or the transitions have other shapes.
         """
 
+    @property
+    @abstractmethod
+    def experience_room(self) -> int:
+        """How many transitions its replay buffer can hold; 0 for an algorithm without one."""
+
+    @abstractmethod
+    def relabelled(self, transitions: Transitions) -> Transitions:
+        """The same transitions with the rewards and terminations that its own task gives them; no step is taken.
+
+        Raises:
+            ConfigError: If the task can't tell them, if the transitions have other shapes, or the algorithm has no
+                replay buffer.
+        """
+
     @abstractmethod
     def mix_experience(
-        self, transitions: Transitions, share: Callable[[int], float], generator: np.random.Generator
-    ) -> None:
+        self,
+        transitions: Transitions,
+        share: Callable[[int], float],
+        generator: np.random.Generator,
+        among: Among | None = None,
+    ) -> int | None:
         """Let a share of every minibatch come from these transitions, which stay beside the replay buffer for ever.
 
         Over any number of minibatches the share is kept to within half a sample, whatever their size: what rounding
@@ -141,9 +165,51 @@ class Learner(Recipient):
             transitions: What to draw from, each with the same probability; none changes nothing.
             share: The share by charged steps, from 0 to 1.
             generator: What draws them; the rest of a minibatch is drawn as without them.
+            among: By charged steps the places of those that are drawn from, or None for all; asked for each minibatch
+                that has some of them.
+
+        Returns:
+            The number by which a loss's minibatches tell where a sample comes from; None for no transitions.
 
         Raises:
             ConfigError: If the algorithm has no replay buffer, or the transitions have other shapes.
+        """
+
+    @abstractmethod
+    def pretrain(
+        self,
+        transitions: Transitions,
+        gradient_steps: int,
+        generator: np.random.Generator,
+        losses: Sequence[Loss] = (),
+    ) -> None:
+        """Make the algorithm's own updates on these transitions, before the first step.
+
+        Minibatches are as large as ever, and learning rates as at the start. Optimizers and all that counts or follows
+        from counts (schedules, exploration) are afterwards as before: what is learned is part of the learner's state.
+        The updates are counted as ``offline_gradient_steps``, not among ``gradient_steps``.
+
+        Args:
+            transitions: What to draw minibatches from, each with the same probability; none changes nothing.
+            gradient_steps: How many updates; 0 changes nothing.
+            generator: Where all randomness comes from; training's is as before.
+            losses: Losses beside the algorithm's own, for these updates alone.
+
+        Raises:
+            ConfigError: If the algorithm has no replay buffer, if the transitions have other shapes, or as for
+                :meth:`add_loss`.
+            DivergedError: If parameters or the networks' outputs stop being finite.
+        """
+
+    @abstractmethod
+    def add_loss(self, loss: Loss) -> None:
+        """Add a loss on the minibatch of each optimizer step from now on.
+
+        The minibatches are those of the algorithm's own losses, drawn as without it. Its gradient joins the algorithm's
+        just before the step, and is clipped together with it where the algorithm clips.
+
+        Raises:
+            ConfigError: If the algorithm has no network that the loss is about, or trains it through no optimizer.
         """
 
     @abstractmethod
@@ -178,6 +244,18 @@ class Learner(Recipient):
 
         Args:
             observations: B x observation shape.
+
+        Raises:
+            DivergedError: If the networks' outputs are not finite.
+        """
+
+    @abstractmethod
+    def distribution_of(self, observations: Any, *, temperature: float = 1.0) -> Distribution:
+        """What its policy says of B observations, before anything is drawn; in units of the bounds of its actions.
+
+        Args:
+            observations: B x observation shape.
+            temperature: What a value learner's Q is divided by; their softmax stands for its policy.
 
         Raises:
             DivergedError: If the networks' outputs are not finite.
@@ -273,6 +351,20 @@ class Learner(Recipient):
     @abstractmethod
     def save_agent(self, folder: Path) -> None:
         """Write the agent in its library's own format, for that library's users."""
+
+    @abstractmethod
+    def notes(self, about: str) -> dict[str, float]:
+        """Numbers that a method keeps from segment to segment: the same dictionary at every call, empty at first.
+
+        Part of the learner's state: what is in it at a checkpoint is there again when training goes on.
+
+        Args:
+            about: Whose they are.
+        """
+
+    @abstractmethod
+    def count(self, name: str, number: int = 1) -> None:
+        """Add to one of :attr:`counts`."""
 
     @abstractmethod
     def record(self, tag: str, value: float, step: int) -> None:

@@ -1,7 +1,7 @@
 """What a method may put between a learner and its training environments: a guide that acts, other rewards."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,8 +40,13 @@ class Guide(ABC):
             time: Steps of the episode so far.
         """
 
-    def act(self, observations: Any) -> NDArray[Any]:
-        """Its actions for B observations of the environment, in the environment's units."""
+    def act(self, observations: Any, members: Sequence[int]) -> NDArray[Any]:  # noqa: ARG002 - for those that differ
+        """Its actions, in the environment's units.
+
+        Args:
+            observations: B x observation shape, as the environments give them.
+            members: In which of the training environments each of them was made.
+        """
         return self._teacher.act(observations, deterministic=self._deterministic, generator=self._generator)
 
 

@@ -70,15 +70,45 @@ def build_methods(configured: Sequence[Named], algorithm: str) -> list[Method]:
 
 def _refuse_clashes(configured: Sequence[Named], methods: Sequence[Method]) -> None:
     """Refuse methods that decide the same, and shaped rewards beside transitions that hold the source's."""
+    _refuse_frozen_pretraining(configured, methods)
     for index, method in enumerate(methods):
         name, key = configured[index].name, f"{index}.{configured[index].name}"
         for other, named in zip(methods[:index], configured, strict=False):
             if method.claims & other.claims:
                 raise ConfigError(f"{named.name} decides what {name} does: remove one of them", key=key)
         for other, named in zip(methods, configured, strict=True):
-            if "rewards" in method.claims and "experience" in other.needs:
+            if "rewards" in method.claims and not other.needs.isdisjoint(("experience", "demonstrations")):
                 what = f"the transitions that {named.name} carries hold rewards that {name} has not shaped"
                 raise ConfigError(f"{what}: remove one of them", key=key)
+
+
+def refuse_several_sources(configured: Sequence[Named], sources: Sequence[str]) -> None:
+    """Refuse methods that take one source where there are several; those that use nothing of any may stay.
+
+    Args:
+        configured: The arm's methods.
+        sources: Names of the sources that the arm uses.
+
+    Raises:
+        ConfigError: Names the method.
+    """
+    if len(sources) < 2:
+        return
+    for index, named in enumerate(configured):
+        method = method_class(named.name)
+        if method.needs and method.several is None:
+            what = f"{named.name} takes one source, and there are {len(sources)} ({', '.join(sources)})"
+            raise ConfigError(
+                f"{what}: name one in the arm, as in sources: [{sources[0]}]", key=f"{index}.{named.name}"
+            )
+
+
+def _refuse_frozen_pretraining(configured: Sequence[Named], methods: Sequence[Method]) -> None:
+    pretraining = [named.name for named, method in zip(configured, methods, strict=True) if method.pretrains]
+    for index, (named, method) in enumerate(zip(configured, methods, strict=True)):
+        if pretraining and method.frozen_roles:
+            what = f"{pretraining[0]} would train what {named.name} freezes"
+            raise ConfigError(f"{what}: freeze nothing, or remove one of them", key=f"{index}.{named.name}")
 
 
 def resolve_methods(configured: Sequence[Named], algorithm: str) -> tuple[Named, ...]:

@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+import gymnasium
 import numpy as np
 
 from rl_transfer.knowledge import Knowledge, KnowledgeKind, Role, TensorFate
@@ -24,7 +25,7 @@ class References:
     steps: int
 
 
-Claim = Literal["acting", "rewards"]
+Claim = Literal["acting", "rewards", "demonstrations"]
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,21 @@ class Method:
     """The kinds of them that it uses all through training, not in ``transfer`` alone."""
     algorithms: ClassVar[tuple[str, ...]]
     """The algorithms it is defined for."""
+    needs_actions: ClassVar[bool] = False
+    """Whether a teacher is asked what to do, so that the pair's mapping must take something of the actions."""
     claims: ClassVar[frozenset[Claim]] = frozenset()
-    """What it decides in training and no other method of the arm may: who acts, what is rewarded."""
+    """What it decides and no other method of the arm may: who acts, what is rewarded, what the source shows."""
+
+    pretrains: ClassVar[bool] = False
+    """Whether it trains the learner before its first step, when nothing is frozen yet."""
+
+    @property
+    def frozen_roles(self) -> Collection[Role]:
+        """Roles that it leaves out of training from the first step on; refused beside a method that pretrains."""
+        return ()
+
+    several: ClassVar[str | None] = None
+    """What it does with several sources, as half a sentence; None takes one, and is refused where an arm has more."""
 
     @property
     def named_roles(self) -> Collection[Role]:
@@ -67,7 +81,7 @@ class Method:
 
     @property
     def named_steps(self) -> Mapping[str, int]:
-        """By setting the steps for which something is not trained; a plan whose budget ends before is refused."""
+        """By setting the steps before which something is not trained or used; a budget that ends before is refused."""
         return {}
 
     @property
@@ -75,8 +89,28 @@ class Method:
         """How to estimate the Fisher information, for methods that need it; those of one arm must want the same."""
         return None
 
+    @property
+    def demonstration_steps(self) -> int:
+        """Steps of its own task that the source is to play, for methods that need demonstrations."""
+        return 0
+
+    @property
+    def needs_anchors(self) -> bool:
+        """Whether it measures scores by the target's anchors, which are then part of the run's identity."""
+        return False
+
     def check(self, algorithm: str) -> None:
         """Refuse settings that can't work with an algorithm, before anything is trained.
+
+        Raises:
+            ConfigError: Says which setting and what to do.
+        """
+
+    def check_target(self, env: gymnasium.Env[Any, Any]) -> None:
+        """Refuse settings that can't work with the target's environment, before anything is trained.
+
+        Args:
+            env: The environment, made for this; not to be stepped.
 
         Raises:
             ConfigError: Says which setting and what to do.
@@ -90,12 +124,30 @@ class Method:
         """
         return ()
 
+    def pretrain(
+        self,
+        learner: Learner,  # noqa: ARG002 - a hook
+        knowledge: Knowledge,  # noqa: ARG002
+        generator: np.random.Generator,  # noqa: ARG002
+    ) -> Sequence[TensorFate]:
+        """Train the learner once, before its first step and after the ``transfer`` of all methods of the arm.
+
+        Args:
+            learner: The learner.
+            knowledge: As ``transfer`` got it.
+            generator: Where its random numbers come from; the method's own.
+
+        Returns:
+            As ``transfer``.
+        """
+        return ()
+
     def attach(self, learner: Learner, knowledge: Knowledge, generator: np.random.Generator) -> None:
         """Change how the learner trains; called at the start of every segment, after the learner's state is there.
 
         Args:
             learner: The learner.
-            knowledge: Of what ``transfer`` got the kinds that a method of the arm keeps.
+            knowledge: Of what ``transfer`` got the kinds that a method of the arm keeps, further sources included.
             generator: Where the method's random numbers come from; its own in each segment.
         """
 

@@ -1,6 +1,7 @@
 """Elastic weights: a penalty on leaving the source's parameters where they mattered to the source."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -30,7 +31,8 @@ class ElasticWeights(Method):
     variance 1. Values of actor-critics: squared gradients, as of such means. Value learners: the softmax of their
     values is the policy, so that only differences between actions count.
 
-    Roles that don't fit the target are left alone, and mappings that scale or merge indices are refused.
+    Roles that don't fit the target are left alone, and mappings that scale or merge indices are refused. Several
+    sources each draw by their own Fisher information: the penalties add up, as theirs do from task to task.
 
     Attributes:
         coefficient: Strength of the pull; 0 is none. How firmly it holds depends on the Fisher information, of which
@@ -49,6 +51,8 @@ class ElasticWeights(Method):
     needs: ClassVar[frozenset[KnowledgeKind]] = frozenset({"networks", "fisher"})
     keeps: ClassVar[frozenset[KnowledgeKind]] = frozenset({"networks", "fisher"})
     algorithms: ClassVar[tuple[str, ...]] = tuple(name for name in LOSS_PATHS if name != "trpo")
+
+    several: ClassVar[str | None] = "the sum of their penalties, each with its own Fisher information"
 
     @property
     def named_roles(self) -> Collection[Role]:
@@ -77,11 +81,7 @@ class ElasticWeights(Method):
         Raises:
             ConfigError: If no role fits.
         """
-        misfits = misfitting_roles(learner, knowledge, self.roles)
-        if len(misfits) == len(self.roles):
-            raise ConfigError(f"no role of the source fits the target: {'; '.join(misfits.values())}", key="roles")
-        ours = learner.networks()
-        return [self._fate(role, misfits.get(role), knowledge.fisher) for role in self.roles if ours[role]]
+        return [fate for one in knowledge.each for fate in self._fates(learner, one, several=bool(knowledge.others))]
 
     def attach(
         self,
@@ -89,17 +89,27 @@ class ElasticWeights(Method):
         knowledge: Knowledge,
         generator: np.random.Generator,  # noqa: ARG002 - a hook
     ) -> None:
-        """Add the penalty."""
-        assert knowledge.networks is not None
-        assert knowledge.fisher is not None
+        """Add the penalties."""
         if not self.coefficient:
             return
+        for one in knowledge.each:
+            assert one.networks is not None
+            assert one.fisher is not None
+            misfits = misfitting_roles(learner, one, self.roles)
+            fitting = [role for role in self.roles if role not in misfits]
+            strength: Networks = {
+                role: {name: self.coefficient * array for name, array in one.fisher[role].items()} for role in fitting
+            }
+            learner.add_penalty({role: one.networks[role] for role in fitting}, strength)
+
+    def _fates(self, learner: Recipient, knowledge: Knowledge, *, several: bool) -> Sequence[TensorFate]:
         misfits = misfitting_roles(learner, knowledge, self.roles)
-        fitting = [role for role in self.roles if role not in misfits]
-        strength: Networks = {
-            role: {name: self.coefficient * array for name, array in knowledge.fisher[role].items()} for role in fitting
-        }
-        learner.add_penalty({role: knowledge.networks[role] for role in fitting}, strength)
+        if len(misfits) == len(self.roles):
+            whose = f"the source {knowledge.name}" if several else "the source"
+            raise ConfigError(f"no role of {whose} fits the target: {'; '.join(misfits.values())}", key="roles")
+        ours, whose = learner.networks(), f" ({knowledge.name})" if several else ""
+        fates = [self._fate(role, misfits.get(role), knowledge.fisher) for role in self.roles if ours[role]]
+        return [replace(fate, tensor=fate.tensor + whose) for fate in fates]
 
     def _fate(self, role: Role, misfit: str | None, fisher: Networks | None) -> TensorFate:
         if misfit is None:

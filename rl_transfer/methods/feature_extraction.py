@@ -1,6 +1,6 @@
 """Feature extraction: the source's features and bodies, frozen, under new heads."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -33,6 +33,11 @@ class FeatureExtraction(Method):
 
     needs: ClassVar[frozenset[KnowledgeKind]] = frozenset({"networks"})
     algorithms: ClassVar[tuple[str, ...]] = tuple(name for name in LOSS_PATHS if name != "trpo")
+
+    @property
+    def frozen_roles(self) -> Collection[Role]:
+        """All but the heads."""
+        return _CARRIED
 
     def check(self, algorithm: str) -> None:
         """Refuse what can't be frozen."""

@@ -82,6 +82,11 @@ class FineTune(Method):
         return (*self.freeze, *self.learning_rate_scale)
 
     @property
+    def frozen_roles(self) -> Collection[Role]:
+        """Those to freeze, for a time or for ever."""
+        return self.freeze
+
+    @property
     def carried_roles(self) -> Collection[Role]:
         """Those to copy."""
         return self._copied

@@ -1,5 +1,6 @@
 """Random features: the control of feature extraction, which carries nothing."""
 
+from collections.abc import Collection
 from typing import ClassVar
 
 import numpy as np
@@ -23,6 +24,11 @@ class RandomFeatures(Method):
 
     needs: ClassVar[frozenset[KnowledgeKind]] = frozenset()
     algorithms: ClassVar[tuple[str, ...]] = tuple(name for name in LOSS_PATHS if name != "trpo")
+
+    @property
+    def frozen_roles(self) -> Collection[Role]:
+        """All but the heads."""
+        return _FROZEN
 
     def check(self, algorithm: str) -> None:
         """Refuse what can't be frozen."""

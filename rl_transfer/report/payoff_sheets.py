@@ -66,8 +66,13 @@ def _targets(found: Payoff) -> str:
 
 
 def retention_sheet(pair: PairData) -> Sheet:
-    """What each transfer arm's final agents still get on the source task; no rows where none can play it."""
-    found = ((arm, retention(pair, arm)) for arm in pair.entry.arms)
+    """What each transfer arm's final agents still get on the source tasks; no rows where none can play them."""
+    found = (
+        (arm if len(names) == 1 else f"{arm} on {name}", retention(pair, arm, place))
+        for arm in pair.entry.arms
+        for names in [pair.entry.sources_of(arm)]
+        for place, name in enumerate(names)
+    )
     return Sheet(
         ["arm", "evaluated", "source agents", "final agents", "difference", "95 % interval"],
         [[arm, _evaluated(one), *_kept(one)] for arm, one in found if one is not None],

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rl_transfer.analysis import Comparison, PairData, PairEntry, SourceData, StudyData, is_judged
+from rl_transfer.analysis import Comparison, PairData, PairEntry, SourceData, StudyData, is_judged, is_sham_source
 from rl_transfer.errors import RLTransferError
 from rl_transfer.report.wording import contrast, count, duration
 from rl_transfer.stats import asymptotic_score, jumpstart, mean_score, restricted_mean_time
@@ -17,13 +17,15 @@ from rl_transfer.study import ChoicesConfig, RangeConfig, TuningConfig
 
 _COST_TITLES = {
     "target_steps": "training steps",
-    "source_steps": "steps of its source",
+    "source_steps": "steps of its sources",
     "reference_steps": "steps of its references",
     "carried_transitions": "carried transitions",
     "source_samples": "samples of the source's",
     "fisher_samples": "samples for Fisher information",
     "fisher_steps": "steps for Fisher information",
+    "demonstration_steps": "steps of demonstrations",
     "gradient_steps": "gradient steps",
+    "offline_gradient_steps": "gradient steps before the first step",
     "guide_steps": "training steps by a guide",
     "discarded_steps": "training steps discarded",
     "teacher_calls": "questions to a teacher",
@@ -90,8 +92,8 @@ def sources_sheet(data: StudyData) -> Sheet:
     rows = [
         [pair.name, source.arm, str(source.seed), _last_return(source), _shown(threshold), _judged(source, threshold)]
         for pair in data.pairs
-        for threshold in [pair.entry.source_threshold_return]
         for source in pair.sources
+        for threshold in [pair.entry.source_threshold(source.arm)]
     ]
     return Sheet(["pair", "source", "seed", "final return", "threshold", "reached it"], rows, words=2)
 
@@ -110,11 +112,19 @@ def missed(source: SourceData, threshold: float | None) -> bool:
 
 
 def sources_missed(data: StudyData) -> Iterator[str]:
-    """One text a pair where sources ended below the threshold, such as "cartpole 2 of 5"; shams are meant to."""
+    """One text where sources ended below the threshold, such as "cartpole 2 of 5"; shams are meant to.
+
+    A further source has its name after the pair's.
+    """
     for pair in data.pairs:
-        sources = [source for source in pair.sources if source.arm == "source"]
-        if number := sum(missed(source, pair.entry.source_threshold_return) for source in sources):
-            yield f"{pair.name} {number} of {len(sources)}"
+        arms: dict[str, list[SourceData]] = {}
+        for source in pair.sources:
+            if not is_sham_source(source.arm):
+                arms.setdefault(source.arm, []).append(source)
+        for arm, sources in arms.items():
+            if number := sum(missed(source, pair.entry.source_threshold(arm)) for source in sources):
+                name = arm.partition(".")[2]
+                yield " ".join(filter(None, [pair.name, name, f"{number} of {len(sources)}"]))
 
 
 def _judged(source: SourceData, threshold: float | None) -> str:
@@ -219,13 +229,14 @@ def settings_sheet(pair: PairData, written: Mapping[str, Any]) -> Sheet:
     rows = [[title, _compact(known[key])] for title, key in _WRITTEN.items() if known.get(key) is not None]
     if "source_steps" in written:
         rows.append(["source steps", f"{written['source_steps']:,}"])
+    rows += [[f"source {name}", _compact(said)] for name, said in written.get("other_sources", {}).items()]
     rows += [
         ["target steps", f"{entry.target_steps:,}"],
         ["evaluation", _evaluation(entry)],
         ["score", f"0 at return {anchors.random:g}, 1 at {anchors.reference:g}, floored at {anchors.worst:g}"],
         ["threshold", _thresholds(entry)],
         *(
-            [f"arm {name}", ", ".join(map(_compact, arm.methods)) + _own(arm.learner)]
+            [f"arm {name}", ", ".join(map(_compact, arm.methods)) + _from(arm.sources) + _own(arm.learner)]
             for name, arm in entry.arms.items()
             if arm.methods
         ),
@@ -244,6 +255,10 @@ def _evaluation(entry: PairEntry) -> str:
 def _thresholds(entry: PairEntry) -> str:
     source = "" if entry.source_threshold_return is None else f"; source: return {entry.source_threshold_return:g}"
     return f"score {entry.threshold_score:g}{source}"
+
+
+def _from(sources: Sequence[str] | None) -> str:
+    return "" if sources is None else f"; sources: {', '.join(sources)}"
 
 
 def _own(learner: Mapping[str, Any]) -> str:
@@ -313,5 +328,5 @@ def _compact(value: Any) -> str:
 
 
 def one_checkpoint(pair: PairData) -> Iterator[str]:
-    """The arms all of whose runs, though several, started from one and the same source run."""
+    """The arms all of whose runs, though several, have a source run in common."""
     yield from filter(pair.shares_one_source, arms_of(pair))

@@ -4,29 +4,27 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gymnasium
-import numpy as np
 
 from rl_transfer import seeds
 from rl_transfer.errors import DivergedError, EnvironmentFailedError, RLTransferError
-from rl_transfer.knowledge import Knowledge, Networks, Teacher, write_knowledge
+from rl_transfer.knowledge import Knowledge, write_knowledge
 from rl_transfer.learner import EnvFactory, Learner, build_learner
-from rl_transfer.methods import build_methods
+from rl_transfer.methods import build_methods, refuse_several_sources
 from rl_transfer.run import checkpoint as checkpoints
 from rl_transfer.run.checkpoint import Checkpoint
 from rl_transfer.run.curve import Curve, play
-from rl_transfer.run.fisher import estimate_fisher
 from rl_transfer.run.reviews import Reviews, StartAnew, write_episodes
-from rl_transfer.run.teacher import source_teacher
-from rl_transfer.run.transfer import for_target, kinds_needed, print_fates, read_source, transfer, write_fates
-from rl_transfer.store import read_json, read_spec, write_csv, write_json
-from rl_transfer.study import RunSpec
-from rl_transfer.tasks import Charged, Meter, Sham, SpaceMapping, TaskEnvironments, inspect_task, make, map_spaces
+from rl_transfer.run.sources import Sources
+from rl_transfer.run.transfer import pretrain, print_fates, transfer, write_fates
+from rl_transfer.store import read_json, write_csv, write_json
+from rl_transfer.study import RunSpec, TaskConfig
+from rl_transfer.tasks import Charged, Meter, Sham, TaskEnvironments, make
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,10 @@ class Run:
         source: Folder of the finished source run, for a run that uses knowledge.
         on_progress: Called at every rollout and evaluation.
         references: Folders of the finished reference runs, in the specification's order.
+        other_sources: Folders of further finished source runs, in the specification's order.
+
+    Raises:
+        ConfigError: If there is a method that does not exist, does not fit, or takes one source only and gets several.
     """
 
     def __init__(
@@ -55,12 +57,13 @@ class Run:
         source: Path | None,
         on_progress: Callable[[Progress], None],
         references: Sequence[Path] = (),
+        other_sources: Sequence[Path] = (),
     ) -> None:
         self.spec, self.folder, self.source = spec, folder, source
         self.methods = build_methods(spec.methods, spec.learner.algorithm)
+        refuse_several_sources(spec.methods, spec.source_names)
         self._knowledge: Knowledge | None = None
-        self._fisher_costs: dict[str, int] = {}
-        self._teacher: Teacher | None = None
+        self._sources = Sources(spec, [] if source is None else [source, *other_sources], self.methods)
         self._references = references
         self._reviews = Reviews(self.methods, spec.budget_steps, references)
         self._reviews_held = 0
@@ -82,6 +85,8 @@ class Run:
             stop_after_segment: Stop at this boundary, as if killed there.
         """
         state = checkpoints.latest(self._checkpoints) or self._prepare()
+        if state is None:
+            return
         curve = Curve(self.spec, state.rows, self._tell_point)
         learner = self._restore(state)
         try:
@@ -115,20 +120,37 @@ class Run:
             log_folder=self._events if log else None,
         )
 
-    def _prepare(self) -> Checkpoint:
-        """Let the methods change a fresh learner, and write the first checkpoint."""
+    def _prepare(self) -> Checkpoint | None:
+        """Let the methods change a fresh learner, and write the first checkpoint; None where it diverged already."""
         shutil.rmtree(self._checkpoints, ignore_errors=True)
         learner = self._learner(log=False)
-        if self.source is not None:
-            knowledge = self._read_knowledge(learner)
-            fates = transfer(self.methods, learner, knowledge)
-            self._knowledge = self._to_keep(knowledge)
-            write_fates(self.folder / "transfer.csv", fates)
-            print_fates(fates)
-        first = Checkpoint(segment=0, teacher_calls=self._teacher_calls)
-        checkpoints.save(self._checkpoints, first, learner)
+        diverged = None if self.source is None else self._carry_over(learner)
         learner.close()
+        first = Checkpoint(segment=0, teacher_calls=self._sources.teacher_calls)
+        if diverged is not None:
+            self._fail(diverged, learner, Curve(self.spec, (), self._tell_point), first)
+            return None
+        checkpoints.save(self._checkpoints, first, learner)
         return first
+
+    def _carry_over(self, learner: Learner) -> DivergedError | None:
+        """Let the methods transfer, then pretrain; returns what ended that, where the learner diverged."""
+        spec, diverged = self.spec, None
+        knowledge = self._read_knowledge(learner)
+        fates = transfer(self.methods, learner, knowledge)
+        try:
+            fates += pretrain(
+                self.methods,
+                learner,
+                knowledge,
+                lambda place: seeds.generator(spec.role, spec.seed, "pretraining", place),
+            )
+        except DivergedError as error:
+            diverged = error
+        self._knowledge = self._to_keep(knowledge)
+        write_fates(self.folder / "transfer.csv", fates)
+        print_fates(fates)
+        return diverged
 
     def _kept_knowledge(self, learner: Learner) -> Knowledge:
         """What the methods keep, read once; the learner must be fresh then."""
@@ -142,38 +164,7 @@ class Run:
         return knowledge.of_kinds(kept) if kept else Knowledge()
 
     def _read_knowledge(self, learner: Learner) -> Knowledge:
-        if self.source is None or self.spec.source is None:
-            return Knowledge()
-        mapping, kinds = self._mapping(), kinds_needed(self.methods)
-        knowledge = read_source(self.source, kinds, mapping.source_observation)
-        knowledge = replace(knowledge, fisher=self._estimate_fisher(learner, self.source))
-        knowledge = for_target(knowledge, learner, mapping, self._scrambler())
-        if "teacher" in kinds and self._teacher is None:
-            self._teacher = source_teacher(self.source, mapping, learner.networks(), self._scrambler())
-        return replace(knowledge, teacher=self._teacher)
-
-    def _scrambler(self) -> np.random.Generator | None:
-        """Always the same: networks and a teacher's are scrambled alike."""
-        scrambled = self.spec.source is not None and self.spec.source.scrambled
-        return seeds.generator(self.spec.role, self.spec.seed, "scramble") if scrambled else None
-
-    @property
-    def _teacher_calls(self) -> int:
-        return 0 if self._teacher is None else self._teacher.calls
-
-    def _estimate_fisher(self, learner: Learner, source: Path) -> Networks | None:
-        """The Fisher information of the source's networks, where a method wants it."""
-        wanted = [estimate for method in self.methods if (estimate := method.fisher_estimate) is not None]
-        if not wanted:
-            return None
-        with learner.isolated(0):
-            found = estimate_fisher(source, wanted[0], seeds.generator(self.spec.role, self.spec.seed, "fisher"))
-        self._fisher_costs = found.costs
-        return found.fisher
-
-    def _mapping(self) -> SpaceMapping:
-        assert self.source is not None
-        return map_spaces(self.spec.mapping, inspect_task(read_spec(self.source).task), inspect_task(self.spec.task))
+        return self._sources.knowledge(learner)
 
     def _restore(self, state: Checkpoint) -> Learner:
         """Make the learner anew from a checkpoint: after a kill and in an undisturbed run alike."""
@@ -186,8 +177,7 @@ class Run:
         learner.load_state(self._checkpoints, state.segment)
         self._meter.episodes = list(state.episodes)
         self._reviews_held, self._fell_back_at = state.reviews, state.fell_back_at
-        if self._teacher is not None:
-            self._teacher.calls = state.teacher_calls
+        self._sources.teacher_calls = state.teacher_calls
         if self._fell_back_at is None:
             for place, method in enumerate(self.methods):
                 branch = seeds.generator(self.spec.role, self.spec.seed, "method", state.segment, place)
@@ -238,7 +228,7 @@ class Run:
             wall_seconds=state.wall_seconds + self._lap(),
             episodes=tuple(self._meter.episodes),
             reviews=self._reviews_held,
-            teacher_calls=self._teacher_calls,
+            teacher_calls=self._sources.teacher_calls,
             fell_back_at=self._fell_back_at,
         )
         checkpoints.save(self._checkpoints, after, learner)
@@ -288,22 +278,19 @@ class Run:
         learner.save_agent(agent)
 
     def _write_retention(self, learner: Learner) -> int:
-        """Evaluate the finished agent on the source task, for what it still knows of it; returns the steps taken.
+        """Evaluate the finished agent on the source tasks, for what it still knows of them; returns the steps taken.
 
-        The run is complete without it: where the source task fails, that is logged and no file is written.
+        The run is complete without it: where a source task fails, that is logged and no file is written.
         """
-        if self.source is None:
-            return 0
-        task = read_spec(self.source).task
-        if self.spec.mapping is not None:
-            print(f"no retention: the agent sees {task.id} through the pair's mapping", flush=True)
-            return 0
+        return sum(self._retained(learner, task, file) for task, file in self._sources.retention_tasks())
+
+    def _retained(self, learner: Learner, task: TaskConfig, file: str) -> int:
         try:
             episodes = play(self.spec, task, learner, len(self.spec.grid))
         except RLTransferError as error:
             print(f"no retention, the agent can't be evaluated on the source task {task.id}: {error}", flush=True)
             return 0
-        write_csv(self.folder / "retention.csv", ("episode", "return"), list(enumerate(episodes.return_E.tolist())))
+        write_csv(self.folder / file, ("episode", "return"), list(enumerate(episodes.return_E.tolist())))
         return episodes.steps
 
     def _write_results(self, learner: Learner, curve: Curve, state: Checkpoint, *, retention_steps: int = 0) -> None:
@@ -313,26 +300,18 @@ class Run:
             self.folder / "costs.json",
             {
                 "target_steps": self._meter.steps,
-                **self._source_cost(),
+                **self._sources.steps(),
                 **self._reference_cost(),
-                **self._fisher_costs,
+                **self._sources.costs,
                 "carried_transitions": learner.carried_transitions,
                 "source_samples": learner.source_samples,
                 "gradient_steps": learner.gradient_steps,
                 **learner.counts,
-                **({} if self._teacher is None else {"teacher_calls": self._teacher_calls}),
+                **({"teacher_calls": self._sources.teacher_calls} if self._sources.have_teachers else {}),
                 "evaluation_steps": curve.evaluation_steps + retention_steps,
                 "wall_seconds": round(state.wall_seconds + self._lap(), 3),
             },
         )
-
-    def _source_cost(self) -> dict[str, int]:
-        """The steps that its source was trained for; nothing where an imported file does not say."""
-        if self.source is None:
-            return {"source_steps": 0}
-        imported = read_spec(self.source).imported
-        steps = read_json(self.source / "costs.json")["target_steps"] if imported is None else imported.steps
-        return {} if steps is None else {"source_steps": steps}
 
     def _reference_cost(self) -> dict[str, int]:
         """The steps of the runs that a method compared this one with, where one did."""

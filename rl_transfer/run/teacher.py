@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_transfer.errors import ConfigError, StoreError
-from rl_transfer.knowledge import Networks, Teacher, draw_orders, scramble_networks
+from rl_transfer.knowledge import (
+    Distribution,
+    Networks,
+    Teacher,
+    draw_orders,
+    scramble_networks,
+    translate_distribution,
+)
 from rl_transfer.learner import Learner
 from rl_transfer.run.export import load_agent
 from rl_transfer.tasks import SpaceMapping
@@ -35,7 +42,12 @@ class SourceTeacher(Teacher):
     @property
     def episode_length(self) -> float:
         """Mean length of its episodes at its last evaluation."""
-        return _last_length(self._curve)
+        return _last_mean(self._curve, "length", "its episodes' length is unknown: say how long")
+
+    @property
+    def evaluation_return(self) -> float:
+        """Mean return of its episodes at its last evaluation."""
+        return _last_mean(self._curve, "return", "how good it is is unknown: decay by schedule")
 
     def act(
         self, observations: Any, *, deterministic: bool = True, generator: np.random.Generator | None = None
@@ -51,6 +63,11 @@ class SourceTeacher(Teacher):
     def values_of(self, observations: Any) -> NDArray[np.float64]:
         """The returns that it expects."""
         return self._learner.values_of(self._seen(observations)) * self._reward_scale
+
+    def distribution_of(self, observations: Any, *, temperature: float = 1.0) -> Distribution:
+        """What its policy says."""
+        found = self._learner.distribution_of(self._seen(observations), temperature=temperature)
+        return translate_distribution(found, self._mapping)
 
     def _seen(self, observations: Any) -> Any:
         one = next(iter(observations.values())) if isinstance(observations, dict) else observations
@@ -82,13 +99,14 @@ def source_teacher(
     return SourceTeacher(learner, mapping, source / "curve.csv")
 
 
-def _last_length(curve: Path) -> float:
+def _last_mean(curve: Path, column: str, consequence: str) -> float:
+    """The mean of a column over the episodes of the last evaluation."""
     try:
         with curve.open(encoding="utf-8", newline="") as file:
-            rows = [(int(row["step"]), int(row["length"])) for row in csv.DictReader(file)]
+            rows = [(int(row["step"]), float(row[column])) for row in csv.DictReader(file)]
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{curve}: needs the columns step,length with numbers: {error}") from error
+        raise StoreError(f"{curve}: needs the columns step,{column} with numbers: {error}") from error
     if not rows:
-        raise ConfigError("the source was never evaluated, so its episodes' length is unknown: say how long")
+        raise ConfigError(f"the source was never evaluated, so {consequence}")
     last = max(step for step, _ in rows)
-    return float(np.mean([length for step, length in rows if step == last]))
+    return float(np.mean([value for step, value in rows if step == last]))

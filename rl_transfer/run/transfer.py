@@ -1,6 +1,7 @@
 """The moment of transfer: a source's knowledge, scrambled for a placebo, enters a fresh learner."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -105,18 +106,50 @@ def transfer(methods: Sequence[Method], learner: Learner, knowledge: Knowledge) 
     """
     fates: list[TensorFate] = []
     for index, method in enumerate(methods):
-        try:
+        with _named(index, method):
             fates += method.transfer(learner, knowledge)
-        except ConfigError as error:
-            name = type(method).__module__.rpartition(".")[2]
-            raise ConfigError(error.message, key=".".join(filter(None, (str(index), name, error.key)))) from error
     return fates
+
+
+def pretrain(
+    methods: Sequence[Method], learner: Learner, knowledge: Knowledge, branch: Callable[[int], np.random.Generator]
+) -> list[TensorFate]:
+    """Let each method train the learner before its first step, once all have transferred what they transfer.
+
+    Args:
+        methods: The arm's methods, in order.
+        learner: The learner.
+        knowledge: As for :func:`transfer`.
+        branch: A generator for the method at a place of the list.
+
+    Returns:
+        What was used for that.
+
+    Raises:
+        ConfigError: If something does not fit.
+        DivergedError: If the learner diverges.
+    """
+    fates: list[TensorFate] = []
+    for index, method in enumerate(methods):
+        with _named(index, method):
+            fates += method.pretrain(learner, knowledge, branch(index))
+    return fates
+
+
+@contextmanager
+def _named(index: int, method: Method) -> Iterator[None]:
+    """Errors name the method and its place."""
+    try:
+        yield
+    except ConfigError as error:
+        name = type(method).__module__.rpartition(".")[2]
+        raise ConfigError(error.message, key=".".join(filter(None, (str(index), name, error.key)))) from error
 
 
 def _scrambled(knowledge: Knowledge, initial: Networks, generator: np.random.Generator) -> Knowledge:
     """Running statistics stay as they are; what is known of each tensor's values goes with them."""
     networks, experience, optimizer = knowledge.networks, knowledge.experience, knowledge.optimizer
-    fisher = knowledge.fisher
+    fisher, shown = knowledge.fisher, knowledge.demonstrations
     orders = {} if networks is None else draw_orders(networks, generator)
     return replace(
         knowledge,
@@ -125,6 +158,7 @@ def _scrambled(knowledge: Knowledge, initial: Networks, generator: np.random.Gen
         experience=None if experience is None else scramble_transitions(experience, generator),
         # Whatever a tensor of one element was, nothing else could stand for how much it matters.
         fisher=None if fisher is None else scramble_networks(fisher, fisher, orders),
+        demonstrations=None if shown is None else scramble_transitions(shown, generator),
     )
 
 
@@ -141,7 +175,7 @@ def in_target_spaces(knowledge: Knowledge, learner: Recipient, initial: Networks
         ConfigError: If the mapping can't be carried out on this knowledge.
     """
     networks, statistics, experience = knowledge.networks, knowledge.statistics, knowledge.experience
-    fisher = knowledge.fisher
+    fisher, shown = knowledge.fisher, knowledge.demonstrations
     resized: Mapping[str, tuple[int, ...]] = {}
     unmapped: dict[str, tuple[int, ...]] = {}
     misfits: Mapping[Role, str] = {}
@@ -166,6 +200,7 @@ def in_target_spaces(knowledge: Knowledge, learner: Recipient, initial: Networks
         networks=networks,
         statistics=None if statistics is None else translate_statistics(statistics, mapping),
         experience=None if experience is None else translate_transitions(experience, mapping),
+        demonstrations=None if shown is None else translate_transitions(shown, mapping),
         fisher=fisher,
         resized=resized,
         unmapped=unmapped,

@@ -74,7 +74,8 @@ def _carry_out(store: Store, folders: dict[str, Path], key: str, messages: Messa
         if store.status(folder) is None:
             source = None if spec.source is None else folders[spec.source.key]
             references = [folders[reference] for reference in spec.references]
-            Run(spec, folder, source, _Reporter(key, messages), references).carry_out()
+            others = [folders[other.key] for other in spec.other_sources]
+            Run(spec, folder, source, _Reporter(key, messages), references, others).carry_out()
 
 
 def _summary(error: BaseException) -> str:

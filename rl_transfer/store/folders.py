@@ -16,9 +16,22 @@ _RUN_FOLDER = re.compile(r"^seed\d+-(?P<key>[0-9a-f]{12})$")
 
 def run_key(spec: RunSpec) -> str:
     """Twelve hexadecimal digits that stand for all that determines a run's result."""
-    unset = {name for name in ("horizon_steps", "references") if not getattr(spec, name)}
+    unset: dict[str, Any] = {
+        name: True for name in ("horizon_steps", "references", "other_sources", "anchors") if not getattr(spec, name)
+    }
+    if spec.source is not None and spec.source.name is None:
+        unset["source"] = {"name"}
     text = json.dumps(spec.model_dump(mode="json", exclude=unset), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def retention_file(source: str = "") -> str:
+    """The file of a run's folder that says what its agent still gets on a source's task.
+
+    Args:
+        source: What a further source is called; nothing for a run's first or only one.
+    """
+    return f"retention.{source}.csv" if source else "retention.csv"
 
 
 def read_spec(folder: Path) -> RunSpec:

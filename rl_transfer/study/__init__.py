@@ -10,7 +10,6 @@ from rl_transfer.study.config import (
     ScoreConfig,
     ScratchConfig,
     StudyConfig,
-    TaskConfig,
 )
 from rl_transfer.study.features import (
     FeaturesConfig,
@@ -48,14 +47,18 @@ from rl_transfer.study.load import (
 from rl_transfer.study.looks import Look, LooksConfig
 from rl_transfer.study.mapping import ChannelsConfig, Entries, EntryConfig, KeyConfig, MappingConfig, ObservationConfig
 from rl_transfer.study.shipped import looks_like_path, shipped_names
-from rl_transfer.study.spec import ImportedFile, RunSpec, SourceSpec
+from rl_transfer.study.sources import FIRST_SOURCE, ONLY_SOURCE, PairSource, SourceConfig, source_arm
+from rl_transfer.study.spec import ImportedFile, OtherSourceSpec, RunSpec, SourceSpec
+from rl_transfer.study.task import TaskConfig
 from rl_transfer.study.tuning import FIRST_TUNING_SEED, ChoicesConfig, RangeConfig, TunedConfig, TuningConfig
 
 __all__ = [
     "ALGORITHMS",
+    "FIRST_SOURCE",
     "FIRST_TUNING_SEED",
     "LEARNERS",
     "OFF_POLICY",
+    "ONLY_SOURCE",
     "ArmConfig",
     "BudgetConfig",
     "Cell",
@@ -82,8 +85,10 @@ __all__ = [
     "Named",
     "NatureCNNConfig",
     "ObservationConfig",
+    "OtherSourceSpec",
     "PPOConfig",
     "PairConfig",
+    "PairSource",
     "RangeConfig",
     "ResNetConfig",
     "RunSpec",
@@ -91,6 +96,7 @@ __all__ = [
     "ScoreConfig",
     "ScratchConfig",
     "SmallCNNConfig",
+    "SourceConfig",
     "SourceSpec",
     "StudyConfig",
     "TaskConfig",
@@ -109,4 +115,5 @@ __all__ = [
     "parse_overrides",
     "parse_task",
     "shipped_names",
+    "source_arm",
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_transfer.errors import ConfigError, nearest
-from rl_transfer.study.config import PairConfig, StudyConfig, TaskConfig
+from rl_transfer.study.config import PairConfig, StudyConfig
 from rl_transfer.study.draft import Draft, Place
 from rl_transfer.study.load import (
     Cell,
@@ -20,6 +20,7 @@ from rl_transfer.study.load import (
     own_learners,
 )
 from rl_transfer.study.shipped import find_file, looks_like_path, shipped_names
+from rl_transfer.study.task import TaskConfig
 from rl_transfer.study.yaml_file import read_yaml
 
 _LONGEST = 64
@@ -118,7 +119,8 @@ def _lay_agent_over(draft: Draft, place: Place, name: str, task: TaskConfig, tar
     """A stored agent as the source; a mapping stays where it is from this agent's task."""
     if target.source != task:
         draft.raw.pop("mapping", None)
-    draft.raw.pop("source_learner", None)
+    for key in ("source_learner", "other_sources"):
+        draft.raw.pop(key, None)
     draft.lay_over(("source",), task.model_dump(mode="json", exclude_unset=True), place)
     draft.lay_over(("source_agent",), name, place)
 

@@ -22,6 +22,8 @@ from rl_transfer.study.base import Frozen, Many, Named, Text, safe_name
 from rl_transfer.study.learners import LearnerConfig
 from rl_transfer.study.looks import BaselineSeedsConfig, Look, LooksConfig, SeedsConfig, planned_looks
 from rl_transfer.study.mapping import MappingConfig
+from rl_transfer.study.sources import FIRST_SOURCE, PairSource, SourceConfig, SourceName
+from rl_transfer.study.task import TaskConfig
 from rl_transfer.study.tuning import FIRST_TUNING_SEED, TuningConfig
 
 
@@ -32,15 +34,6 @@ def _arm_name(name: str) -> str:
 
 
 ArmName = Annotated[str, AfterValidator(_arm_name)]
-
-
-class TaskConfig(Frozen):
-    """One environment to learn: Gymnasium id, keyword arguments, wrappers (innermost first)."""
-
-    id: Text
-    kwargs: dict[str, JsonValue] = Field(default={})
-    wrappers: Many[Named] = ()
-    max_episode_steps: PositiveInt | None = None
 
 
 class BudgetConfig(Frozen):
@@ -96,6 +89,7 @@ class PairConfig(Frozen):
         source_agent: A stored source that all seeds start from, by its name in ``rl-transfer source list``, instead of
             one trained for each seed.
         source_learner: What trains the sources, where that is not ``learner``.
+        other_sources: Further sources by name; beside them the pair's own is called ``first``.
     """
 
     description: str = ""
@@ -114,14 +108,31 @@ class PairConfig(Frozen):
     score: ScoreConfig
     threshold_score: float
     source_threshold_return: float
+    other_sources: dict[SourceName, SourceConfig] = Field(default={})
+
+    @property
+    def sources(self) -> dict[str, PairSource]:
+        """All sources by name, the pair's own first."""
+        first = SourceConfig(
+            source=self.source,
+            mapping=self.mapping,
+            source_agent=self.source_agent,
+            source_learner=self.source_learner,
+            source_threshold_return=self.source_threshold_return,
+        )
+        learner = self.source_learner or self.learner
+        return {
+            name: PairSource.of(name, said, learner, self.budget.source)
+            for name, said in {FIRST_SOURCE: first, **self.other_sources}.items()
+        }
 
     @property
     def settings(self) -> dict[str, JsonValue]:
         """All that scores depend on, as the file has it; what is for people alone and the thresholds are left out."""
         about = {"description", "family", "known", "learner_from", "minutes"}
-        return self.model_dump(
-            mode="json", exclude_unset=True, exclude={*about, "threshold_score", "source_threshold_return"}
-        )
+        left_out = dict.fromkeys([*about, "threshold_score", "source_threshold_return"], True)
+        others = {name: {"source_threshold_return"} for name in self.other_sources}
+        return self.model_dump(mode="json", exclude_unset=True, exclude={**left_out, "other_sources": others})
 
 
 class RungConfig(Frozen):
@@ -180,12 +191,24 @@ class ArmConfig(Frozen):
     Attributes:
         learner: Hyperparameters laid over the pair's learner, for this arm, its placebo and its sham; sources keep the
             pair's.
+        sources: The pair's sources that it uses; all of them by default.
+        pairs: The study's pairs that it is run on; all of them by default.
     """
 
     methods: Annotated[Many[Named], Field(min_length=1)]
     placebo: bool = True
     sham: bool = False
     learner: dict[str, JsonValue] = Field(default={})
+    sources: Annotated[Many[Text], Field(min_length=1)] | None = None
+    pairs: Annotated[Many[Text], Field(min_length=1)] | None = None
+
+    @field_validator("sources", "pairs")
+    @classmethod
+    def _each_once(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for index, name in enumerate(names or ()):
+            if name in (names or ())[:index]:
+                raise PydanticCustomError("sources", "names {name} twice: name each once", {"name": name})
+        return names
 
 
 class StudyConfig(Frozen):
@@ -226,6 +249,10 @@ class StudyConfig(Frozen):
     def looks(self) -> tuple[Look, ...]:
         """When the runs are judged; a study whose seeds are a number is judged once."""
         return planned_looks(self.seeds, self.baseline_seeds, self.alpha)
+
+    def arms_on(self, pair: str) -> dict[str, ArmConfig]:
+        """The arms that are run on a pair, by name."""
+        return {name: arm for name, arm in self.arms.items() if arm.pairs is None or pair in arm.pairs}
 
     @model_validator(mode="after")
     def _has_an_error_level_for_its_looks(self) -> Self:

@@ -130,7 +130,18 @@ def _plain(error: ErrorDetails) -> str:
     if kind == "literal_error" and isinstance(given, str):
         valid = error["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
         return f"{shown(given)} is not known; {nearest(given, valid)}"
-    if kind in ("unknown_key", "algorithm", "anchors", "name", "reserved", "pairs", "rungs", "tuning", "looks"):
+    if kind in (
+        "unknown_key",
+        "algorithm",
+        "anchors",
+        "name",
+        "reserved",
+        "pairs",
+        "rungs",
+        "tuning",
+        "looks",
+        "sources",
+    ):
         return error["msg"]
     if kind == "int_type" and isinstance(given, float) and given.is_integer():
         return f"must be a whole number: write {int(given)}, not {given}"

@@ -1,6 +1,6 @@
 """Files to validated studies: names are found, overrides laid over, every error says file, line and key."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -8,13 +8,15 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from rl_transfer.errors import ConfigError
+from rl_transfer.errors import ConfigError, nearest
 from rl_transfer.study.base import Frozen, safe_name
-from rl_transfer.study.config import ArmConfig, LadderConfig, PairConfig, ScratchConfig, StudyConfig, TaskConfig
+from rl_transfer.study.config import ArmConfig, LadderConfig, PairConfig, ScratchConfig, StudyConfig
 from rl_transfer.study.draft import Draft, Place
 from rl_transfer.study.features import FeaturesConfig
 from rl_transfer.study.learners import LearnerConfig
 from rl_transfer.study.shipped import find_file
+from rl_transfer.study.sources import FIRST_SOURCE, PairSource
+from rl_transfer.study.task import TaskConfig
 from rl_transfer.study.tuning import TuningConfig
 from rl_transfer.study.yaml_file import KeyPath, dotted, parse_yaml, read_yaml, shown
 
@@ -51,6 +53,10 @@ class LoadedPair:
     place: Rung | Cell | None = None
     learners: dict[str, LearnerConfig] = field(default_factory=dict)
     """The learners of arms (or scratch) that have hyperparameters of their own."""
+
+    def sources_of(self, arm: ArmConfig) -> tuple[PairSource, ...]:
+        """The sources that an arm uses, in the pair's order."""
+        return tuple(one for name, one in self.config.sources.items() if arm.sources is None or name in arm.sources)
 
     def learner(self, arm: str) -> LearnerConfig:
         """What trains an arm's runs on the target, those of its placebo and its sham; or ``scratch``."""
@@ -162,7 +168,7 @@ def load_study(text: str, overrides: Overrides | None = None) -> LoadedStudy:
     study_name = checked_name(file.stem, file)
     raw, lines = read_yaml(file)
     if kind == "pairs" or (kind is None and "pairs" not in raw and not raw.keys().isdisjoint(("source", "target"))):
-        raw, lines = {"pairs": [str(file)], "arms": {"fine_tune": {"methods": ["fine_tune"]}}}, {}
+        raw, lines = {"pairs": [str(file)], "arms": {"fine_tune": _fine_tuning(several="other_sources" in raw)}}, {}
     study = Draft(file, raw, lines)
     for key, value in (overrides or {}).items():
         study.lay_over(tuple(key.split(".")), value, _SET)
@@ -174,7 +180,35 @@ def load_study(text: str, overrides: Overrides | None = None) -> LoadedStudy:
             raise study.error(place, f"the name {pair.name} stands for another pair already")
     if config.tuning is not None:
         _refuse_other_tuning(study, config.tuning, pairs)
+    _refuse_unknown_pairs(study, config, [pair.name for pair in pairs])
+    _refuse_unknown_sources(study, config, pairs)
     return LoadedStudy(study_name, study, config, pairs)
+
+
+def _fine_tuning(*, several: bool) -> dict[str, Any]:
+    """The arm that a pair alone stands for; a network can start from one source only."""
+    return {"methods": ["fine_tune"], **({"sources": [FIRST_SOURCE]} if several else {})}
+
+
+def _refuse_unknown_pairs(study: Draft, config: StudyConfig, pairs: Sequence[str]) -> None:
+    for name, arm in config.arms.items():
+        for index, pair in enumerate(arm.pairs or ()):
+            if pair not in pairs:
+                what = f"this study has no pair called {pair!r}; {nearest(pair, pairs)}"
+                raise study.error(("arms", name, "pairs", index), what)
+    for pair in pairs:
+        if not config.arms_on(pair):
+            what = f"none is run on {pair}: name it in an arm's pairs, or remove it from the study"
+            raise study.error(("arms",), what)
+
+
+def _refuse_unknown_sources(study: Draft, config: StudyConfig, pairs: Iterable[LoadedPair]) -> None:
+    for pair in pairs:
+        for name, arm in config.arms_on(pair.name).items():
+            for index, source in enumerate(arm.sources or ()):
+                if source not in pair.config.sources:
+                    what = f"{pair.name} has no source called {source!r}; {nearest(source, pair.config.sources)}"
+                    raise study.error(("arms", name, "sources", index), what)
 
 
 def _refuse_other_tuning(study: Draft, tuning: TuningConfig, pairs: tuple[LoadedPair, ...]) -> None:
@@ -234,7 +268,7 @@ def lay_source_over(draft: Draft, place: Place, source: PairConfig, learner: Lea
         source: The other pair.
         learner: What learns the pair's target.
     """
-    for key in ("mapping", "source_agent", "source_learner"):
+    for key in ("mapping", "source_agent", "source_learner", "other_sources"):
         draft.raw.pop(key, None)
     score, config = source.score, source.learner.model_dump(mode="json", exclude_unset=True)
     learned = score.random + source.threshold_score * (score.reference - score.random)
@@ -276,7 +310,7 @@ class _Alone(Frozen):
 def own_learners(pair: LoadedPair, config: StudyConfig, study: Draft) -> dict[str, LearnerConfig]:
     """What arms lay over the pair's learner; its algorithm and environments stay, so that their budgets compare."""
     arms: dict[KeyPath, ScratchConfig | ArmConfig] = {("scratch",): config.scratch}
-    arms |= {("arms", name): arm for name, arm in config.arms.items()}
+    arms |= {("arms", name): arm for name, arm in config.arms_on(pair.name).items()}
     found, shared = {}, pair.config.learner.model_dump(mode="json", exclude_unset=True)
     for key, arm in arms.items():
         draft = Draft(study.file, {"learner": dict(shared)}, {})
@@ -294,11 +328,17 @@ def own_learners(pair: LoadedPair, config: StudyConfig, study: Draft) -> dict[st
 
 
 def _refuse_contradiction(pair: Draft, config: PairConfig) -> None:
-    if config.source_agent is None and config.budget.source is None:
-        raise pair.error(("budget", "source"), "is missing: give the steps that sources train, or a source_agent")
-    if config.source_agent is not None and config.source_learner is not None:
-        what = "source_agent names an agent that is trained already: remove one of the two"
-        raise pair.error(("source_learner",), what)
+    for source in config.sources.values():
+        said = config if source.name == FIRST_SOURCE else config.other_sources[source.name]
+        if source.agent is None and source.steps is None:
+            what = "is missing: give the steps that sources train, or a source_agent"
+            raise pair.error((*source.keys, "budget", "source"), what)
+        if source.agent is not None and said.source_learner is not None:
+            what = "source_agent names an agent that is trained already: remove one of the two"
+            raise pair.error((*source.keys, "source_learner"), what)
+        if source.agent is not None and source.name != FIRST_SOURCE and said.budget is not None:
+            what = "source_agent names an agent that is trained already: remove one of the two"
+            raise pair.error((*source.keys, "budget"), what)
 
 
 def _lay_section(section: str, study: Draft, pair: Draft) -> None:

@@ -7,16 +7,37 @@ from pydantic import NonNegativeInt, PositiveInt, field_validator, model_validat
 from pydantic_core import PydanticCustomError
 
 from rl_transfer.study.base import Frozen, Many, Named, Text
-from rl_transfer.study.config import TaskConfig
+from rl_transfer.study.config import ScoreConfig
 from rl_transfer.study.learners import LearnerConfig
 from rl_transfer.study.mapping import MappingConfig
+from rl_transfer.study.sources import ONLY_SOURCE
+from rl_transfer.study.task import TaskConfig
 
 
 class SourceSpec(Frozen):
-    """Where a run's knowledge comes from: the source run's key, and whether it is scrambled (a placebo)."""
+    """Where a run's knowledge comes from: the source run's key, and whether it is scrambled (a placebo).
+
+    Attributes:
+        name: What the pair calls it, where the run has further sources; None where it is the only one.
+    """
 
     key: str
     scrambled: bool = False
+    name: Text | None = None
+
+
+class OtherSourceSpec(Frozen):
+    """A further source of a run, scrambled if the first one is.
+
+    Attributes:
+        name: What the pair calls it.
+        key: The source run's.
+        mapping: Between its spaces and this task's; None where they are the same.
+    """
+
+    name: Text
+    key: str
+    mapping: MappingConfig | None = None
 
 
 class ImportedFile(Frozen):
@@ -49,11 +70,13 @@ class RunSpec(Frozen):
             look at and no verdict to use. Each role draws from its own seed branch.
         sham: The source's rewards are shuffled and its terminations hidden (sources only).
         mapping: Between the source's spaces and this task's; None where they are the same, or there is no source.
+        other_sources: Where else its knowledge comes from.
         task_digest: Digest of the environment's and the wrappers' source code.
         references: Keys of the from-scratch runs that a method compares the run with.
         imported: For an agent that a stranger trained: its file. Its run is the evaluation at step 0.
         grid: Evaluation points in charged environment steps, 0 and the budget included.
         horizon_steps: The budget that schedules follow, where training stops before it.
+        anchors: What scores are measured by, where a method adapts to them.
         segment_steps: Charged steps between two checkpoints.
         code: Digest of this project's own code that carries out the run, its methods included.
         versions: Versions of the interpreter and of the libraries that the result depends on.
@@ -67,10 +90,12 @@ class RunSpec(Frozen):
     methods: Many[Named] = ()
     source: SourceSpec | None = None
     mapping: MappingConfig | None = None
+    other_sources: Many[OtherSourceSpec] = ()
     references: Many[str] = ()
     imported: ImportedFile | None = None
     grid: Many[NonNegativeInt]
     horizon_steps: PositiveInt | None = None
+    anchors: ScoreConfig | None = None
     episodes: PositiveInt
     deterministic: bool
     segment_steps: PositiveInt
@@ -94,10 +119,29 @@ class RunSpec(Frozen):
         return self
 
     @model_validator(mode="after")
+    def _further_sources_are_told_apart(self) -> Self:
+        names = [one.name for one in (self.source, *self.other_sources) if one is not None]
+        if self.other_sources and (None in names or len(set(names)) < 1 + len(self.other_sources)):
+            raise PydanticCustomError("sources", "several sources need names, each its own")
+        return self
+
+    @model_validator(mode="after")
     def _schedules_last_as_long_as_training(self) -> Self:
         if self.horizon_steps is not None and self.horizon_steps < self.grid[-1]:
             raise PydanticCustomError("grid", "schedules must follow at least the steps that are trained")
         return self
+
+    @property
+    def source_keys(self) -> tuple[str, ...]:
+        """Keys of the source runs that its knowledge comes from; none for a run that uses none."""
+        first = () if self.source is None else (self.source.key,)
+        return (*first, *(other.key for other in self.other_sources))
+
+    @property
+    def source_names(self) -> tuple[str, ...]:
+        """What the pair calls them, where there are several."""
+        first = () if self.source is None else (self.source.name or ONLY_SOURCE,)
+        return (*first, *(other.name for other in self.other_sources))
 
     @property
     def budget_steps(self) -> int:

@@ -6,8 +6,9 @@ from rl_transfer.tasks.make import TaskFacts, inspect_task, keyword_parameters, 
 from rl_transfer.tasks.map_spaces import map_spaces
 from rl_transfer.tasks.mapping import Part, SpaceMapping
 from rl_transfer.tasks.meter import Charged, Episode, LimitReachedError, Meter
+from rl_transfer.tasks.outcomes import task_outcomes
 from rl_transfer.tasks.sham import Sham
-from rl_transfer.tasks.spaces import HasSpaces, feature_count
+from rl_transfer.tasks.spaces import HasSpaces, as_given, as_stored, feature_count
 from rl_transfer.tasks.vector import ChargedMembers, TaskEnvironments, vector_environment
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "TaskEnvironments",
     "TaskFacts",
     "as_batch",
+    "as_given",
+    "as_stored",
     "evaluate",
     "feature_count",
     "inspect_task",
@@ -33,5 +36,6 @@ __all__ = [
     "make",
     "map_spaces",
     "resize_matrix",
+    "task_outcomes",
     "vector_environment",
 ]

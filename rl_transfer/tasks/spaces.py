@@ -11,7 +11,7 @@ from gymnasium import Space, spaces
 from numpy.typing import NDArray
 
 from rl_transfer.errors import ConfigError
-from rl_transfer.study import MappingConfig, image_shape
+from rl_transfer.study import MappingConfig, channels_first, image_shape, is_byte_image
 from rl_transfer.study.yaml_file import dump_yaml
 
 _SAME_BOUND = 1e-6  # Of the width between the bounds, which environments often hold in single precision.
@@ -135,6 +135,36 @@ def action_count(space: Space[Any]) -> int:
 def choices(space: Space[Any]) -> list[int]:
     """By entry of a mapping of actions how many choices it has: a MultiDiscrete dimension's; 1 of all others."""
     return _counts(space) if isinstance(space, spaces.MultiDiscrete) else [1] * action_count(space)
+
+
+def as_stored(space: Space[Any], given: Any) -> Any:
+    """Observations as learners store them.
+
+    They hold images of bytes with their channels first, and a number as a column of width 1.
+
+    Args:
+        space: An environment's observation space.
+        given: B x observation shape, as the environment gives them; by key where they are a Dict.
+    """
+    if isinstance(space, spaces.Dict):
+        return {key: as_stored(inner, given[key]) for key, inner in space.spaces.items()}
+    if is_byte_image(space) and not channels_first(space):
+        return np.moveaxis(given, -1, 1)
+    return given.reshape(-1, 1) if isinstance(space, spaces.Discrete) else given
+
+
+def as_given(space: Space[Any], stored: Any) -> Any:
+    """Observations as environments give them; undoes :func:`as_stored`.
+
+    Args:
+        space: The environment's observation space.
+        stored: B x shape in a learner's store; by key where they are a Dict.
+    """
+    if isinstance(space, spaces.Dict):
+        return {key: as_given(inner, stored[key]) for key, inner in space.spaces.items()}
+    if is_byte_image(space) and not channels_first(space):
+        return np.moveaxis(stored, 1, -1)
+    return stored.reshape(-1) if isinstance(space, spaces.Discrete) else stored
 
 
 def quoted(key: str) -> str:

@@ -71,6 +71,8 @@ def test_check_lists_runs_cost_and_whether_seeds_can_decide(tmp_path, capsys):
     [
         pytest.param("pairs", "cartpole_heavy_pole", marks=pytest.mark.slow),
         ("methods", "fine_tune"),
+        ("methods", "of several sources: the mean of their values is the potential"),
+        ("methods", "of several sources: takes one"),
         ("envs", "transfer/CartPole-v0"),
         ("envs", "reverse_actions"),
         ("studies", "quickstart"),

@@ -206,11 +206,36 @@ def test_methods_that_cannot_work_are_refused(tmp_path, method, expected):
 
 
 def test_a_teacher_whose_spaces_nothing_is_taken_of_is_refused(tmp_path):
-    for method, part in (("shaping", "observation"), ("jump_start", "observation"), ("jump_start", "action")):
+    for method, part in (
+        ("shaping", "observation"),
+        ("jump_start", "observation"),
+        ("jump_start", "action"),
+        ("kickstart", "action"),
+    ):
         message = refused(tmp_path, f'arms.fine_tune.methods=["{method}"]', mapping={part: []})
         assert "arms.fine_tune.methods.0" in message
         assert f"takes nothing of the {part}s, so the source can't be asked for anything" in message
+    message = refused(
+        tmp_path, 'arms.fine_tune.methods=["demonstrations"]', mapping={"action": []}, learner={"algorithm": "dqn"}
+    )
+    assert "takes nothing of the actions, so no experience can be carried" in message
     assert planned(tmp_path, 'arms.fine_tune.methods=["shaping"]', mapping={"action": []}).runs
+
+
+def test_a_model_that_is_never_fitted_is_refused(tmp_path):
+    arms = 'arms.fine_tune.methods=[{"replay": {"share": 0.5, "likeliest": 0.5, "model_steps": 10000}}]'
+    message = refused(tmp_path, arms, learner={"algorithm": "dqn"})
+    assert "arms.fine_tune.methods.0.replay.model_steps: 10000 steps are not over before the budget" in message
+
+
+def test_what_the_target_can_not_do_for_a_method_is_refused(tmp_path):
+    target = {"id": "transfer/CartPole-v0", "wrappers": [{"scale_reward": {"factor": 2.0}}]}
+    for name in ("replay", "offline_pretrain"):
+        arms = f'arms.fine_tune.methods=["fine_tune", {{"{name}": {{"relabel": true}}}}]'
+        message = refused(tmp_path, arms, learner={"algorithm": "dqn"}, target=target)
+        assert f"arms.fine_tune.methods.1.{name}.relabel: the target can't tell the rewards" in message
+        assert "the wrapper ScaleReward has no outcomes_of" in message
+        assert planned(tmp_path, arms, learner={"algorithm": "dqn"}).runs
 
 
 def test_errors_say_which_file_line_or_override_it_was(tmp_path):
@@ -232,6 +257,17 @@ def test_a_default_setting_written_out_is_the_same_run(tmp_path):
         for method in ("replay", "{replay: {transitions: 10000}}")
     )
     assert [run.key for run in short.runs] == [run.key for run in long.runs]
+
+
+def test_anchors_belong_to_the_runs_of_methods_that_ask_for_them_alone(tmp_path):
+    arms = "arms={a: {methods: [{kickstart: {decay: score}}]}, b: {methods: [kickstart]}}"
+    scores = [PAIR["score"] | more for more in ({}, {"reference": 400.0})]
+    runs = [planned(tmp_path, arms, score=score, description="mine").runs for score in scores]
+    names = ("a", "a.placebo", "b", "scratch", "source")
+    keys = [{arm: {run.key for run in found if run.arm == arm} for arm in names} for found in runs]
+    assert {arm for arm in names if keys[0][arm] == keys[1][arm]} == {"b", "scratch", "source"}
+    for run in runs[0]:
+        assert (run.spec.anchors is not None) == run.arm.startswith("a"), run.arm
 
 
 def test_identity_covers_the_code_of_a_run_and_of_its_methods_only(tmp_path):

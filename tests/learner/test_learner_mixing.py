@@ -99,6 +99,25 @@ class TestCounts:
             found.append(origins(buffer.sample(8))[1])
         assert found == [8, 6, 4, 2, 0, 0]
 
+    def test_only_those_that_are_named_are_drawn(self):
+        buffer, now = filled(), 0
+        made = Mixing(buffer, lambda: now, lambda _: None)
+        chosen = {0: None, 1: np.array([2, 7]), 2: np.array([4])}
+        made.add(transitions(10), lambda _: 1.0, np.random.default_rng(0), lambda step: chosen[step])
+        found = []
+        for now in (0, 1, 2):  # noqa: B007 - the clock reads it
+            found.append(set(buffer.sample(200).rewards[:, 0].tolist()))
+        assert found == [set(range(100, 110)), {102, 107}, {104}]
+
+    def test_all_of_them_by_name_are_all_of_them(self):
+        drawn = []
+        for among in (None, lambda _: None, lambda _: np.arange(10)):
+            buffer = filled()
+            made = Mixing(buffer, lambda: 0, lambda _: None)
+            made.add(transitions(10), lambda _: 1.0, np.random.default_rng(0), among)
+            drawn.append(buffer.sample(30).rewards[:, 0].tolist())
+        assert drawn[0] == drawn[1] == drawn[2]
+
     def test_two_sources_share_a_batch(self):
         buffer = filled()
         made = mixing(buffer, 0.25, 0.5)

@@ -3,6 +3,7 @@
 import re
 from dataclasses import fields
 from functools import cache
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -41,25 +42,36 @@ ZERO = {
             "statistics": "carry",
         },
     ],
+    "demonstrations": [{"coefficient": 0.0, "share": 0.0}],
     "elastic_weights": [{"coefficient": 0.0, "samples": 30}],
     "guard": [{"patience": 11}],
     "jump_start": [{"horizon": 0}, {"horizon": 0, "variant": "random"}],
+    "kickstart": [{"coefficient": 0.0}],
     "l2_start_point": [{"coefficient": 0.0, "other_coefficient": 0.0}],
+    "offline_pretrain": [
+        {"gradient_steps": 0},
+        {"gradient_steps": 0, "best_episodes": 0.5, "exploration": "keep"},
+        {"transitions": 0},
+    ],
     "policy_reuse": [{"psi": 0.0}, {"reuse": 0.0}, {"reuse_share": 0.0}],
     "replay": [
         {"transitions": 0},
         {"transitions": 0, "share": 0.5},
         {"share": 0.0, "share_end": 0.0, "decay_steps": 10, "best_episodes": 0.5},
+        {"share": 0.0, "likeliest": 0.5, "model_steps": 20},
     ],
     "shaping": [{"coefficient": 0.0}],
 }
 NO_STRENGTH = {"feature_extraction", "random_features"}
 """Methods without settings: they are on or off."""
 STRONG = {
+    "demonstrations": {"steps": 30},
     "elastic_weights": {"samples": 30},
     # Settings with which it must change something, where its defaults need more than a tiny source has.
     # The walk goes where it will, so a guide that is not learned from shows in the returns of the stages alone.
     "jump_start": {"horizon": 6, "stages": 3, "window": 2, "tolerance": 0.0},
+    # As by default but for the number, and conservative.
+    "offline_pretrain": {"gradient_steps": 30, "conservative": True},
 }
 METHODS = method_names()
 PAIRS = [(name, algorithm) for name in METHODS for algorithm in method_class(name).algorithms]
@@ -176,6 +188,59 @@ def test_zero_strength_is_scratch_byte_for_byte(name, algorithm, index, scramble
         assert ours[file] == theirs[file], file
     for count in ("target_steps", "gradient_steps"):
         assert ours["costs"][count] == theirs["costs"][count]
+
+
+SEVERAL = [name for name in METHODS if method_class(name).several is not None]
+ONE_ONLY = [name for name in METHODS if method_class(name).several is None and method_class(name).needs]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """Two finished source runs of an algorithm that every such method is defined for."""
+    root = tmp_path_factory.mktemp("several")
+    return carry_out(source_spec(tiny("dqn")), root), carry_out(source_spec(tiny("dqn"), seed=7), root)
+
+
+class TestSeveralSources:
+    @pytest.mark.parametrize("name", SEVERAL)
+    def test_a_method_that_says_what_it_does_with_them_uses_each(self, name, both, tmp_path):
+        source, other = both
+        assert method_class(name).needs, "what it does with none needs no word"
+        method, spec = (name, STRONG.get(name, {})), run_spec(tiny("dqn"))
+        two = [
+            arm_spec(spec, source, method, others={"far": other}, scrambled=scrambled) for scrambled in (False, True)
+        ]
+        results = [outputs(carry_out(one, tmp_path, source, others=[other])) for one in two]
+        results += [outputs(carry_out(arm_spec(spec, one, method), tmp_path, one)) for one in both]
+        assert len({result["networks.safetensors"] for result in results}) == 4
+        assert b"far" in results[0]["transfer.csv"]
+
+    @pytest.mark.parametrize("name", SEVERAL)
+    def test_zero_strength_is_scratch(self, name, both, finished, tmp_path):
+        source, other = both
+        _, scratch = finished("dqn")
+        # Of several sources one is chosen by returns, which no schedule ends.
+        zero = next(settings for settings in ZERO[name] if not {"reuse", "reuse_share"} & settings.keys())
+        spec = arm_spec(run_spec(tiny("dqn")), source, (name, zero), others={"far": other})
+        ours, theirs = outputs(carry_out(spec, tmp_path, source, others=[other])), outputs(scratch)
+        for file in ("curve.csv", "episodes.csv", "networks.safetensors"):
+            assert ours[file] == theirs[file], file
+
+    @pytest.mark.parametrize("name", [*SEVERAL, *ONE_ONLY])
+    def test_the_documents_say_what_it_does_with_them(self, name):
+        text = (Path(__file__).parents[2] / "docs" / "carrying.md").read_text(encoding="utf-8")
+        rows = text.partition("## Several sources")[2].partition("\n## ")[0].splitlines()
+        (row,) = [row for row in rows if row.startswith("|") and f"`{name}`" in row]
+        assert ("take one and are refused" in row) == (name in ONE_ONLY)
+
+    @pytest.mark.parametrize("name", ONE_ONLY)
+    def test_one_that_does_not_is_refused(self, name, tmp_path):
+        config = tiny("dqn") if "dqn" in method_class(name).algorithms else tiny(method_class(name).algorithms[0])
+        folder = tmp_path / "seed0-0123456789ab"
+        spec = arm_spec(run_spec(config), folder, name, others={"far": folder})
+        with pytest.raises(ConfigError, match=f"{name} takes one source, and there are 2 .first, far.: name one") as e:
+            Run(spec, folder_of(spec, tmp_path), folder, print, (), [folder])
+        assert e.value.key == f"0.{name}"
 
 
 class TestBuilding:

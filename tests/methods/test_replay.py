@@ -2,15 +2,16 @@
 
 import csv
 
+import gymnasium
 import numpy as np
 import pytest
-from builders import arm_spec, carry_out, dqn, learner, outputs, run_spec, source_spec, train
+from builders import arm_spec, as_bytes, carry_out, dqn, learner, outputs, run_spec, source_spec, tiny, train
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Knowledge, Transitions
 from rl_transfer.methods import build_methods
-from rl_transfer.study import Named
+from rl_transfer.study import Named, TaskConfig
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +181,120 @@ def test_bad_settings_are_named(settings, setting, message):
     with pytest.raises(ConfigError, match=message) as caught:
         method(**settings)
     assert caught.value.key == f"0.replay.{setting}"
+
+
+class TestRelabelled:
+    def test_the_target_s_rewards_are_mixed_in_and_choose_the_episodes(self):
+        agent = learner(dqn(n_envs=1), TaskConfig(id="probes:Told-v0", kwargs={"worth": 2.0}))
+        # Action 0 is wrong where the first number is above 0: the second episode is the better one there.
+        seen = np.array([[1.0, 0.0], [1.0, 2.0], [-1.0, 0.0], [-1.0, 2.0]], np.float32)
+        given = vars(episodes((2, 5.0), (2, 0.0))) | {"observation_N": seen, "next_observation_N": seen}
+        (fate,) = method(relabel=True, best_episodes=0.5).transfer(agent, Knowledge(experience=Transitions(**given)))
+        assert agent.experience().reward_N.tolist() == [2.0, 2.0]
+        agent.close()
+        assert fate.why.endswith("in the best 50% of the episodes; with the target's rewards")
+
+    def test_the_same_in_every_segment(self, tmp_path):
+        source = carry_out(source_spec(dqn()), tmp_path)
+        task = TaskConfig(id="probes:Told-v0", kwargs={"worth": 3.0})
+        found = [
+            outputs(carry_out(arm_spec(run_spec(dqn(), task=task), source, ("replay", settings)), tmp_path, source))
+            for settings in ({"share": 0.5}, {"share": 0.5, "relabel": True})
+        ]
+        assert found[0]["networks.safetensors"] != found[1]["networks.safetensors"]
+
+    def test_a_target_that_can_not_is_refused_before_training(self):
+        method(relabel=True).check_target(gymnasium.make("CartPole-v1"))
+        method().check_target(gymnasium.make("FrozenLake-v1"))
+        with pytest.raises(ConfigError, match="FrozenLakeEnv has no outcomes_of") as caught:
+            method(relabel=True).check_target(gymnasium.make("FrozenLake-v1"))
+        assert caught.value.key == "relabel"
+
+
+LIKELIEST = {"share": 0.5, "likeliest": 0.25, "model_steps": 20}
+
+
+class TestLikeliest:
+    def test_when_the_model_is_fitted_and_to_what(self, monkeypatch):
+        agent, fits = learner(dqn()), []
+        agent.add_experience(episodes((6, 9.0)))
+
+        def chosen(source, target, share):
+            fits.append((agent.meter.steps, len(target), share))
+            assert 9.0 not in target.reward_N, "what was put in is not the target's"
+            return np.array([1])
+
+        monkeypatch.setattr("rl_transfer.methods.replay.likeliest", chosen)
+        knowledge = Knowledge(experience=episodes((30, 9.0)))
+        method(**LIKELIEST).attach(agent, knowledge, np.random.default_rng(0))
+        train(agent, 64)
+        # Minibatches are drawn after every 8 steps from 16 on; 24, 40 and 64 are the first after 20, 40 and 60.
+        assert fits == [(24, 24, 0.25), (40, 40, 0.25), (64, 64, 0.25)]
+        method(**LIKELIEST).attach(agent, knowledge, np.random.default_rng(0))
+        train(agent, 72, horizon=128)
+        assert fits[3:] == [(72, 72, 0.25)], "a segment begins with a fit"
+        agent.close()
+
+    def test_all_are_drawn_before_and_few_after(self):
+        agent = learner(dqn(buffer_size=2000, learning_starts=0))
+        knowledge = Knowledge(experience=episodes((40, 9.0)))
+        method(**LIKELIEST | {"model_steps": 64}).attach(agent, knowledge, np.random.default_rng(0))
+        drawn = []
+        for until in (56, 120):
+            train(agent, until, horizon=120)
+            batch = agent._model.replay_buffer.sample(1000)
+            drawn.append(len(set(batch.observations[500:, 0].tolist())))
+        agent.close()
+        assert drawn == [40, 10]
+
+    def test_it_says_so(self):
+        agent = learner(dqn())
+        (fate,) = method(**LIKELIEST).transfer(agent, Knowledge(experience=episodes((4, 2.0))))
+        agent.close()
+        assert fate.why.endswith("; the 25% that the target's dynamics make likeliest; 0.5 of every minibatch")
+
+    @pytest.mark.parametrize("algorithm", ["dqn", "qrdqn", "sac", "tqc", "td3", "ddpg"])
+    def test_every_off_policy_learner_can(self, algorithm):
+        own = learner(tiny(algorithm), seed=4)
+        train(own, 64)
+        own.close()
+        found = []
+        for changes in ({"likeliest": 1.0}, {}):
+            agent = learner(tiny(algorithm))
+            given = build_methods([Named(name="replay", settings=LIKELIEST | changes)], algorithm)[0]
+            given.attach(agent, Knowledge(experience=own.experience()), np.random.default_rng(0))
+            train(agent, 64)
+            agent.close()
+            found.append(as_bytes(agent.networks()))
+        assert found[0] != found[1]
+
+    @pytest.mark.parametrize(
+        ("space", "message"),
+        [
+            (gymnasium.spaces.Discrete(5), "dynamics of Discrete observations"),
+            (gymnasium.spaces.Box(0, 255, (8, 8, 3), np.uint8), "observations of uint8"),
+            (gymnasium.spaces.Box(0, 1, (101,), np.float32), "observations of 101 numbers"),
+        ],
+        ids=["discrete", "picture", "long"],
+    )
+    def test_other_observations_are_refused_before_training(self, space, message):
+        env = gymnasium.make("FrozenLake-v1").unwrapped
+        env.observation_space = space
+        with pytest.raises(ConfigError, match=message) as caught:
+            method(**LIKELIEST).check_target(env)
+        assert caught.value.key == "likeliest"
+        method(**LIKELIEST).check_target(gymnasium.make("CartPole-v1"))
+
+    @pytest.mark.parametrize(
+        ("settings", "setting", "message"),
+        [
+            ({"likeliest": 0.5}, "likeliest", "set share"),
+            ({"share": 0.5, "likeliest": 0.0}, "likeliest", "greater than 0"),
+            ({"share": 0.5, "likeliest": 0.5, "model_steps": 0}, "model_steps", "greater than 0"),
+            ({"relabel": 1}, "relabel", "must be a valid boolean"),
+        ],
+    )
+    def test_bad_settings_are_named(self, settings, setting, message):
+        with pytest.raises(ConfigError, match=message) as caught:
+            method(**settings)
+        assert caught.value.key == f"0.replay.{setting}"

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,24 @@ from typing import Any
 import numpy as np
 
 from rl_transfer import seeds
-from rl_transfer.knowledge import Knowledge, Networks, Teacher, write_networks
+from rl_transfer.knowledge import Distribution, Knowledge, Networks, Teacher, write_networks
 from rl_transfer.learner import Learner, build_learner
 from rl_transfer.learner.sb3.networks import by_role
 from rl_transfer.learner.sb3.regime import optimizers
 from rl_transfer.run.protocol import Progress, Run
 from rl_transfer.run.reviews import write_episodes
 from rl_transfer.store import read_json, run_key, write_json, write_spec
-from rl_transfer.study import LEARNERS, DQNConfig, LearnerConfig, Named, PPOConfig, RunSpec, SourceSpec, TaskConfig
+from rl_transfer.study import (
+    LEARNERS,
+    DQNConfig,
+    LearnerConfig,
+    Named,
+    OtherSourceSpec,
+    PPOConfig,
+    RunSpec,
+    SourceSpec,
+    TaskConfig,
+)
 from rl_transfer.tasks import Charged, Episode, Meter, make
 
 WALK = TaskConfig(id="probes:Walk-v0")
@@ -173,15 +183,33 @@ def forward(networks: Networks, kind: str, observations: Any, activation: str = 
 
 
 class Oracle(Teacher):
-    """A teacher that always does the same, and whose values are a function of the observations."""
+    """A teacher that always does the same, and whose values and policy are functions of the observations."""
 
-    def __init__(self, action: Any = 1, values: Callable[[Any], Any] | None = None, length: float = 5.0) -> None:
+    def __init__(
+        self,
+        action: Any = 1,
+        values: Callable[[Any], Any] | None = None,
+        length: float = 5.0,
+        *,
+        policy: Callable[[Any], Distribution] | None = None,
+        evaluation_return: float = 0.0,
+    ) -> None:
         self.action, self.values, self.length = np.asarray(action), values, length
+        self.policy, self._evaluation_return = policy, evaluation_return
         self.seen: list[Any] = []
 
     @property
     def episode_length(self) -> float:
         return self.length
+
+    @property
+    def evaluation_return(self) -> float:
+        return self._evaluation_return
+
+    def distribution_of(self, observations: Any, *, temperature: float = 1.0) -> Distribution:
+        assert self.policy is not None
+        self.calls += len(observations)
+        return self.policy(observations)
 
     def act(self, observations: Any, *, deterministic: bool = True, generator: Any = None) -> np.ndarray:
         self.calls += len(observations)
@@ -212,12 +240,19 @@ def run_spec(config: LearnerConfig | None = None, **changes: Any) -> RunSpec:
     return RunSpec(**values | changes)
 
 
-def arm_spec(spec: RunSpec, source: Path, *methods: Any, scrambled: bool = False) -> RunSpec:
-    """The same run with methods and a source; a method is a name or a (name, settings) pair."""
+def arm_spec(
+    spec: RunSpec, source: Path, *methods: Any, scrambled: bool = False, others: Mapping[str, Path] | None = None
+) -> RunSpec:
+    """The same run with methods and a source, or several; a method is a name or a (name, settings) pair."""
     named = [Named(name=m) if isinstance(m, str) else Named(name=m[0], settings=m[1]) for m in methods]
-    key = source.name.rpartition("-")[2]
     values = {name: getattr(spec, name) for name in RunSpec.model_fields}
-    return RunSpec(**values | {"methods": named, "source": SourceSpec(key=key, scrambled=scrambled)})
+    first = SourceSpec(key=_key(source), scrambled=scrambled, name="first" if others else None)
+    further = [OtherSourceSpec(name=name, key=_key(folder)) for name, folder in (others or {}).items()]
+    return RunSpec(**values | {"methods": named, "source": first, "other_sources": further})
+
+
+def _key(folder: Path) -> str:
+    return folder.name.rpartition("-")[2]
 
 
 def folder_of(spec: RunSpec, root: Path) -> Path:
@@ -234,11 +269,12 @@ def carry_out(
     on_progress: Any = nothing,
     *,
     references: Sequence[Path] = (),
+    others: Sequence[Path] = (),
     **more: Any,
 ) -> Path:
     """Carry out a run in this process; returns its folder."""
     folder = folder_of(spec, root)
-    Run(spec, folder, source, on_progress, references).carry_out(**more)
+    Run(spec, folder, source, on_progress, references, others).carry_out(**more)
     return folder
 
 
@@ -271,7 +307,8 @@ def outputs(folder: Path) -> dict[str, Any]:
     costs = read_json(folder / "costs.json")
     del costs["wall_seconds"]
     files = [path for path in (folder / "agent").glob("*") if path.suffix != ".zip"]
-    files += [folder / name for name in ("curve.csv", "episodes.csv", "transfer.csv", "retention.csv", "status.json")]
+    files += [folder / name for name in ("curve.csv", "episodes.csv", "transfer.csv", "status.json")]
+    files += folder.glob("retention*.csv")
     return {path.name: path.read_bytes() for path in files if path.exists()} | {"costs": costs}
 
 

@@ -138,6 +138,29 @@ class Walk(Probe):
         return reward, bool(self.np_random.random() < self.quits)
 
 
+class Told(Walk):
+    """A walk without chance in its outcomes, which tells them of transitions that are given to it.
+
+    Args:
+        goal: As for the walk.
+        continuous: Box actions.
+        worth: What the right action is worth.
+    """
+
+    def __init__(self, goal: int = 1, continuous: bool = False, worth: float = 1.0) -> None:
+        super().__init__(goal=goal, quits=0.0, continuous=continuous)
+        self.worth = worth
+
+    def outcome(self, action: Any) -> tuple[float, bool]:
+        reward_B, over_B = self.outcomes_of(self._seen[None], np.asarray(action)[None], None)
+        return float(reward_B[0]), bool(over_B[0])
+
+    def outcomes_of(self, observation_B: Any, action_B: Any, _: Any) -> tuple[Any, Any]:
+        chosen_B = action_B[:, 0] > 0 if self.continuous else action_B == 1
+        right_B = chosen_B == ((observation_B[:, 0] > 0) == (self.goal == 1))
+        return np.where(right_B, self.worth, 0.0), observation_B[:, 1] > 1.5
+
+
 class Fails(Walk):
     """A walk that fails at a step of its life (not of an episode).
 
@@ -179,7 +202,7 @@ class Fails(Walk):
 
 
 def _register() -> None:
-    for cls in (ConstantReward, SeenReward, ActedReward, SeenActedReward, TwoSteps, Dial, Walk, Fails):
+    for cls in (ConstantReward, SeenReward, ActedReward, SeenActedReward, TwoSteps, Dial, Walk, Told, Fails):
         name = f"{cls.__name__}-v0"
         if name not in gymnasium.registry:
             gymnasium.register(name, entry_point=f"{__name__}:{cls.__name__}", max_episode_steps=10)

@@ -128,6 +128,6 @@ def test_a_source_of_unknown_training_is_no_source_of_zero_steps(build):
         file.write_text(json.dumps(costs))
     found = write_results(store, results.data.manifest.name)
     sheet = costs_sheet(found.data.pairs[0])
-    place = sheet.columns.index("steps of its source")
+    place = sheet.columns.index("steps of its sources")
     assert {row[0]: row[place] for row in sheet.rows}["fine_tune"] == "-"
     assert {row[0]: row[place] for row in sheet.rows}["scratch"] == "0"

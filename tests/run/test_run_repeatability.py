@@ -23,7 +23,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from rl_transfer.knowledge import ROLES, Transitions, read_networks
 from rl_transfer.run.protocol import Run
-from rl_transfer.study import TaskConfig
+from rl_transfer.study import ScoreConfig, TaskConfig
 
 LEARNERS = {
     "ppo": ppo(),
@@ -46,6 +46,15 @@ ARMS = {
     "ppo-elastic": (ppo(normalize=True), ["fine_tune", ("elastic_weights", {"samples": 40})]),
     "sac-elastic": (tiny("sac"), [("elastic_weights", {"samples": 40, "coefficient": 50.0})]),
     "dqn-mixed": (dqn(n_step_returns=3), [("replay", {"share": 0.7, "share_end": 0.1, "decay_steps": 100})]),
+    # A model of the dynamics is fitted within segments too, and the buffer forgets.
+    "dqn-likeliest": (
+        dqn(buffer_size=40),
+        [("replay", {"share": 0.5, "likeliest": 0.3, "model_steps": 24}), ("replay", {"transitions": 20})],
+    ),
+    "sac-likeliest": (
+        tiny("sac", normalize=True),
+        [("replay", {"share": 0.5, "likeliest": 0.5, "model_steps": 40}), "fine_tune"],
+    ),
     "sac-mixed": (tiny("sac", normalize=True), [("replay", {"share": 0.3, "best_episodes": 0.5})]),
     "ppo-shaping": (ppo(normalize=True), ["fine_tune", "shaping"]),
     "dqn-shaping": (dqn(n_step_returns=3), [("shaping", {"coefficient": 3.0})]),
@@ -55,8 +64,26 @@ ARMS = {
     ),
     "dqn-jump-start": (dqn(n_step_returns=3), [("jump_start", {"variant": "random", "deterministic": False})]),
     "sac-policy-reuse": (tiny("sac"), [("policy_reuse", {"deterministic": False}), "shaping"]),
+    "dqn-pretrain": (
+        dqn(n_step_returns=3, normalize=True),
+        ["fine_tune", ("offline_pretrain", {"gradient_steps": 25, "exploration": "keep"})],
+    ),
+    "sac-pretrain": (
+        tiny("sac", normalize=True),
+        [("offline_pretrain", {"gradient_steps": 25, "conservative": True}), "replay"],
+    ),
+    "ppo-kickstart": (ppo(normalize=True), [("kickstart", {"decay": "score", "window": 5}), "shaping"]),
+    "dqn-demonstrations": (
+        dqn(n_step_returns=3, normalize=True),
+        [("demonstrations", {"steps": 35, "share": 0.3}), ("replay", {"share": 0.2}), ("kickstart", {"decay": "none"})],
+    ),
+    "qrdqn-demonstrations": (tiny("qrdqn"), ["fine_tune", ("demonstrations", {"steps": 20})]),
+    "dqn-kickstart": (dqn(n_step_returns=3), [("replay", {"share": 0.3}), ("kickstart", {"decay_steps": 100})]),
+    "sac-kickstart": (tiny("sac", normalize=True), ["fine_tune", ("kickstart", {"decay": "none"})]),
     "dqn-both": (dqn(), ["fine_tune", ("replay", {"transitions": 1000})]),
 }
+# The walk's returns lie above this random one, so that no learner is as good as its source.
+ANCHORS = ScoreConfig(random=-100.0, reference=10.0, worst=-100.0)
 PLACEBOS = {f"{name}-placebo": arm for name, arm in ARMS.items()}
 
 
@@ -85,7 +112,7 @@ def case(request, sources):
         return run_spec(LEARNERS[request.param]), None
     config, methods = (ARMS | PLACEBOS)[request.param]
     source = sources[config, 0]
-    return arm_spec(run_spec(config), source, *methods, scrambled=request.param in PLACEBOS), source
+    return arm_spec(run_spec(config, anchors=ANCHORS), source, *methods, scrambled=request.param in PLACEBOS), source
 
 
 def continued(spec, root, source):
@@ -241,8 +268,8 @@ class TestArms:
         config, methods = ARMS[case_]
         source = sources[config, 0]
         before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
-        arm = arm_spec(run_spec(config), source, *methods)
-        placebo = arm_spec(run_spec(config), source, *methods, scrambled=True)
+        arm = arm_spec(run_spec(config, anchors=ANCHORS), source, *methods)
+        placebo = arm_spec(run_spec(config, anchors=ANCHORS), source, *methods, scrambled=True)
         found = [
             outputs(carry_out(run_spec(config), tmp_path)),
             outputs(carry_out(arm, tmp_path, source)),

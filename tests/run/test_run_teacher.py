@@ -60,6 +60,25 @@ def test_it_sees_and_acts_through_the_mapping(sources):
     assert not np.array_equal(mapped.values_of(SEEN), plain.values_of(SEEN))
 
 
+def test_its_policy_is_seen_through_the_mapping(sources):
+    swapped = MappingConfig(observation=[1, 0], action=[1, 0])
+    plain, mapped = teacher_of(sources["dqn"], "dqn"), teacher_of(sources["dqn"], "dqn", swapped)
+    cold, warm = (plain.distribution_of(SEEN[:, ::-1], temperature=t).logits_BK for t in (1.0, 4.0))
+    assert np.array_equal(mapped.distribution_of(SEEN).logits_BK, cold[:, ::-1])
+    assert warm == pytest.approx(cold / 4)
+    assert (cold.argmax(axis=1) == plain.act(SEEN[:, ::-1])).all()
+    assert plain.calls == 3 * 7
+    squashed = teacher_of(sources["sac"], "sac").distribution_of(SEEN)
+    assert np.tanh(squashed.mean_BD) == pytest.approx(teacher_of(sources["sac"], "sac").act(SEEN), abs=1e-6)
+
+
+def test_how_good_it_was(sources):
+    teacher = teacher_of(sources["dqn"], "dqn")
+    rows = (sources["dqn"] / "curve.csv").read_text().splitlines()[1:]
+    last = [float(row.split(",")[2]) for row in rows if row.startswith("64,")]
+    assert teacher.evaluation_return == pytest.approx(sum(last) / 3)
+
+
 def states():
     """Of all global generators."""
     library = np.random.get_state()[1].tobytes()  # noqa: NPY002
@@ -73,6 +92,7 @@ def test_asking_it_disturbs_nobody(name, sources):
     before = states()
     teacher.act(SEEN)
     teacher.values_of(SEEN)
+    teacher.distribution_of(SEEN)
     teacher.act(SEEN, deterministic=False, generator=np.random.default_rng(1))
     assert states() == before
 

@@ -14,7 +14,9 @@ from rl_transfer.study import (
     MappingConfig,
     Named,
     NatureCNNConfig,
+    OtherSourceSpec,
     RunSpec,
+    ScoreConfig,
     SourceSpec,
     TaskConfig,
 )
@@ -44,6 +46,14 @@ OTHERS = {
     ],
     "source": [None, SourceSpec(key="0123456789ac"), SourceSpec(key="0123456789ab", scrambled=True)],
     "references": [("0123456789ac",), ("0123456789ac", "0123456789ad")],
+    "other_sources": [
+        [OtherSourceSpec(name="far", key="0123456789ac")],
+        [OtherSourceSpec(name="wide", key="0123456789ac")],
+        [OtherSourceSpec(name="far", key="0123456789ad")],
+        [OtherSourceSpec(name="far", key="0123456789ac", mapping=MappingConfig(action=[1, 0]))],
+        [OtherSourceSpec(name=name, key="0123456789ac") for name in ("far", "wide")],
+        [OtherSourceSpec(name=name, key="0123456789ac") for name in ("wide", "far")],
+    ],
     "mapping": [
         MappingConfig(action=[1, 0]),
         MappingConfig(observation=[0, None]),
@@ -61,6 +71,11 @@ OTHERS = {
     ],
     "grid": [(0, 32, 64, 96, 160), (0, 128)],
     "horizon_steps": [128, 256],
+    "anchors": [
+        ScoreConfig(random=0, reference=1, worst=0),
+        ScoreConfig(random=0, reference=2, worst=0),
+        ScoreConfig(random=0, reference=1, worst=-1),
+    ],
     "episodes": [4],
     "deterministic": [False],
     "segment_steps": [32],
@@ -70,7 +85,10 @@ OTHERS = {
     "code": ["1"],
     "versions": [{}, {"python": "3.12.0"}],
 }
-TOGETHER_WITH = {"imported": {"grid": (0,)}}
+TOGETHER_WITH = {
+    "imported": {"grid": (0,)},
+    "other_sources": {"source": SourceSpec(key="0123456789ab", name="first")},
+}
 
 
 class TestKey:
@@ -84,6 +102,22 @@ class TestKey:
         values |= TOGETHER_WITH.get(field, {})
         keys = [run_key(GOLDEN)] + [run_key(RunSpec(**values | {field: other})) for other in OTHERS[field]]
         assert len(set(keys)) == len(keys)
+
+    def test_one_source_has_no_name_in_it(self):
+        text = GOLDEN.model_copy(update={"source": SourceSpec(key="0123456789ab", name="first")})
+        assert run_key(text) != run_key(GOLDEN)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"source": SourceSpec(key="0123456789ab")},
+            {"source": None},
+            {"source": SourceSpec(key="0123456789ab", name="far")},
+        ],
+    )
+    def test_several_sources_must_be_told_apart(self, changes):
+        with pytest.raises(ValueError, match="several sources need names"):
+            run_spec(ppo(), other_sources=[OtherSourceSpec(name="far", key="0123456789ac")], **changes)
 
     @pytest.mark.parametrize("config", [ppo(), dqn()], ids=["ppo", "dqn"])
     def test_every_field_of_the_learner_changes_it(self, config):

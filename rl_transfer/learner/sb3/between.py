@@ -32,11 +32,17 @@ class Between(VecEnvWrapper):
         self._reshapes: list[Reshape] = []
         self._guide: Guide | None = None
         self._observation_N: Any = None
+        self._observation_before_N: Any = None
         self._time_N = np.zeros(env.num_envs, np.int64)
 
     def reshape(self, reshape: Reshape) -> None:
         """Have the rewards changed, after what earlier calls change."""
         self._reshapes.append(reshape)
+
+    @property
+    def observation_before_N(self) -> Any:
+        """What the environments showed before the last step."""
+        return self._observation_before_N
 
     def tell(self, guide: Guide) -> None:
         """Tell a guide of every episode that begins."""
@@ -64,7 +70,7 @@ class Between(VecEnvWrapper):
         observation_N, reward_N, done_N, infos = self.venv.step_wait()
         if self._reshapes:
             reward_N = self._reshaped(observation_N, reward_N, done_N, infos)
-        self._observation_N = observation_N
+        self._observation_before_N, self._observation_N = self._observation_N, observation_N
         self._time_N += 1
         self._begin(np.flatnonzero(done_N).tolist())
         return observation_N, reward_N, done_N, infos
@@ -126,12 +132,15 @@ class LedIn(gymnasium.Wrapper[Any, Any, Any, Any]):
             self._guide.begin(self._member)
             time, over = 0, False
             while not over and time < most and self._guide.acts(self._member, time):
-                observation, _, terminated, truncated, info = self.env.step(self._guide.act(as_batch([found[0]]))[0])
+                observation, _, terminated, truncated, info = self.env.step(self._act(found[0]))
                 found, over, time = (observation, info), terminated or truncated, time + 1
                 self._count(1)
             if not over:
                 return found
             seed, most = None, time // 2
+
+    def _act(self, observation: Any) -> Any:
+        return self._guide.act(as_batch([observation]), [self._member])[0]
 
 
 def led_in(factories: Sequence[EnvFactory], guide: Guide, count: Count) -> VecEnv:
@@ -155,7 +164,7 @@ def let_act(model: OffPolicyAlgorithm, between: Between, guide: Guide, count: Co
         action_N, stored_N = cls._sample_action(self, *arguments, **named)
         acts_N, observations = between.guided()
         if acts_N.any():
-            chosen = guide.act(observations)
+            chosen = guide.act(observations, np.flatnonzero(acts_N).tolist())
             action_N, stored_N = action_N.copy(), stored_N.copy()
             action_N[acts_N], stored_N[acts_N] = chosen, _as_stored(self, chosen)
             count(int(acts_N.sum()))

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,29 +22,25 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from rl_transfer.errors import ConfigError, DivergedError, RLTransferError, StoreError
 from rl_transfer.knowledge import Networks, Transitions
-from rl_transfer.learner.interface import EnvFactory, Learner, Watch
+from rl_transfer.learner.interface import Among, EnvFactory, Learner, Watch
+from rl_transfer.learner.losses import Loss
 from rl_transfer.learner.sb3 import networks, normalization, optimizer_state, replay
 from rl_transfer.learner.sb3.between import Between, led_in, let_act
 from rl_transfer.learner.sb3.build import build_model
 from rl_transfer.learner.sb3.conductor import Conductor, SegmentEnd
 from rl_transfer.learner.sb3.features import is_plain
 from rl_transfer.learner.sb3.fisher import fisher_diagonal
+from rl_transfer.learner.sb3.minibatches import Rollouts, see_samples
 from rl_transfer.learner.sb3.mixing import Mixing, Share
+from rl_transfer.learner.sb3.pretraining import COUNTERS, train_on
 from rl_transfer.learner.sb3.recipient import SB3Recipient
+from rl_transfer.learner.sb3.relabelling import relabel
 from rl_transfer.learner.sb3.side_by_side import training_environments
 from rl_transfer.learner.seams import Guide, Reshape
 from rl_transfer.store import write_bytes, write_json
 from rl_transfer.study import LearnerConfig
-from rl_transfer.tasks import LimitReachedError, Meter
+from rl_transfer.tasks import LimitReachedError, Meter, task_outcomes
 
-_COUNTERS = (
-    "num_timesteps",
-    "_n_updates",
-    "_episode_num",
-    "_current_progress_remaining",
-    "exploration_rate",
-    "_n_calls",
-)
 _LOG_POINTS = 50
 
 
@@ -93,6 +90,7 @@ class SB3Learner(SB3Recipient, Learner):
         self._mixing = None if own is None else Mixing(own, lambda: meter.steps, self._record_source_share)
         self._gradient_steps = 0
         self._counts: Counter[str] = Counter()
+        self._notes: dict[str, dict[str, float]] = {}
         self._is_led_in = False
         self._horizon: int | None = None
         self._carried_transitions = 0
@@ -141,9 +139,9 @@ class SB3Learner(SB3Recipient, Learner):
     def _replay(self) -> ReplayBuffer | None:
         return getattr(self._model, "replay_buffer", None)
 
-    def experience(self) -> Transitions | None:
+    def experience(self, newest: int | None = None) -> Transitions | None:
         """The transitions in the replay buffer; None without one."""
-        return None if self._replay is None else replay.read_transitions(self._replay)
+        return None if self._replay is None else replay.read_transitions(self._replay, newest)
 
     def add_experience(self, transitions: Transitions) -> int:
         """Put transitions into the replay buffer."""
@@ -155,12 +153,61 @@ class SB3Learner(SB3Recipient, Learner):
         self._carried_transitions += kept
         return kept
 
-    def mix_experience(self, transitions: Transitions, share: Share, generator: np.random.Generator) -> None:
+    @property
+    def experience_room(self) -> int:
+        """How many transitions the replay buffer can hold."""
+        return 0 if self._replay is None else self._replay.buffer_size * self._replay.n_envs
+
+    def relabelled(self, transitions: Transitions) -> Transitions:
+        """The same transitions with the rewards and terminations of the learner's own task."""
+        if self._replay is None:
+            raise ConfigError(f"{self.algorithm} has no replay buffer, so transitions are nothing to it")
+        replay.refuse_unsuitable(self._replay, transitions)
+        env = self._environments[0]()
+        try:
+            return relabel(transitions, task_outcomes(env), env.observation_space, env.action_space)
+        finally:
+            env.close()
+
+    def mix_experience(
+        self, transitions: Transitions, share: Share, generator: np.random.Generator, among: Among | None = None
+    ) -> int | None:
         """Let a share of every minibatch come from transitions beside the replay buffer."""
         if self._mixing is None:
             raise ConfigError(f"{self.algorithm} has no replay buffer to mix experience with")
-        if len(transitions):
-            self._mixing.add(transitions, share, generator)
+        return self._mixing.add(transitions, share, generator, among) if len(transitions) else None
+
+    def add_loss(self, loss: Loss) -> None:
+        """Add a loss on the minibatch of each optimizer step."""
+        self._losses.add(loss)
+        if self._mixing is None:
+            Rollouts(self._model, self._between, self._losses.see)
+        else:
+            self._mixing.watch(partial(see_samples, self._between.observation_space, self._losses.see))
+
+    def pretrain(
+        self,
+        transitions: Transitions,
+        gradient_steps: int,
+        generator: np.random.Generator,
+        losses: Sequence[Loss] = (),
+    ) -> None:
+        """Make the algorithm's own updates on transitions, before the first step."""
+        if not isinstance(self._model, OffPolicyAlgorithm) or self._replay is None:
+            raise ConfigError(f"{self.algorithm} has no replay buffer, so its updates can't be made on experience")
+        if not gradient_steps or not len(transitions):
+            return
+        buffer, before = replay.fixed_buffer(self._replay, transitions), self._gradient_steps
+        if losses:
+            observed = Mixing(buffer, lambda: 0, lambda _: None)
+            observed.watch(partial(see_samples, self._between.observation_space, self._losses.see))
+        seed = int(generator.integers(2**31))
+        try:
+            with self._losses.with_others(losses), self._divergence_named(), self.isolated(seed):
+                train_on(self._model, buffer, gradient_steps)
+        finally:
+            self._counts["offline_gradient_steps"] += self._gradient_steps - before
+            self._gradient_steps = before
 
     def act(self, observations: Any, *, deterministic: bool) -> NDArray[Any]:
         """Actions for a batch of observations."""
@@ -220,22 +267,28 @@ class SB3Learner(SB3Recipient, Learner):
         conductor = Conductor(self, until, most, watch, self._config.rollout_steps, lambda: self._led_in_steps)
         rollouts = -(-(until - self.meter.steps) // self._config.rollout_steps)
         on_policy = self._replay is None
+        with self._divergence_named():
+            try:
+                self._model.learn(
+                    horizon - self._first_step - self._model.num_timesteps,
+                    callback=conductor,
+                    log_interval=max(rollouts // _LOG_POINTS, 1) if on_policy else 4,
+                    reset_num_timesteps=False,
+                )
+            except SegmentEnd:
+                pass
+            except LimitReachedError:
+                self._counts["discarded_steps"] += conductor.unused_steps
+
+    @contextmanager
+    def _divergence_named(self) -> Iterator[None]:
+        """Updates, after which every parameter must be finite; whatever fails where one is not, failed for that."""
         try:
-            self._model.learn(
-                horizon - self._first_step - self._model.num_timesteps,
-                callback=conductor,
-                log_interval=max(rollouts // _LOG_POINTS, 1) if on_policy else 4,
-                reset_num_timesteps=False,
-            )
-        except SegmentEnd:
-            pass
-        except LimitReachedError:
-            self._counts["discarded_steps"] += conductor.unused_steps
+            yield
         except RLTransferError:
             raise
-        except Exception as error:
-            if not networks.is_finite(self._model):
-                raise DivergedError(f"parameters are no longer finite at step {self.meter.steps}") from error
+        except Exception:
+            self.refuse_divergence()
             raise
         self.refuse_divergence()
 
@@ -294,7 +347,7 @@ class SB3Learner(SB3Recipient, Learner):
             replay.save_rows(self._replay, folder / f"replay-{segment:04d}.npz", before=self._rows_saved, added=added)
         if self._first_replay is None:
             self._first_replay = segment
-        counters = {name: getattr(self._model, name) for name in _COUNTERS if hasattr(self._model, name)}
+        counters = {name: getattr(self._model, name) for name in COUNTERS if hasattr(self._model, name)}
         state = {
             "parameters": self._model.get_parameters(),
             "exploration": networks.extra_variables(self._model),
@@ -305,6 +358,7 @@ class SB3Learner(SB3Recipient, Learner):
             "first_replay": self._first_replay,
             "gradient_steps": self._gradient_steps,
             "counts": dict(self._counts),
+            "notes": self._notes,
             "carried_transitions": self._carried_transitions,
             "mixing": None if self._mixing is None else self._mixing.state(),
             "keeps_exploration": self._keeps_exploration,
@@ -333,6 +387,7 @@ class SB3Learner(SB3Recipient, Learner):
         self._begin_at(state["first_step"])
         self._gradient_steps = state["gradient_steps"]
         self._counts = Counter(state["counts"])
+        self._notes = state["notes"]
         self._carried_transitions = state["carried_transitions"]
         if self._mixing is not None:
             self._mixing.load_state(state["mixing"])
@@ -363,6 +418,14 @@ class SB3Learner(SB3Recipient, Learner):
                 + ("" if plain else "; needs rl_transfer installed: the feature extractor is its own"),
             },
         )
+
+    def notes(self, about: str) -> dict[str, float]:
+        """Numbers that a method keeps from segment to segment."""
+        return self._notes.setdefault(about, {})
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Add to one of the counts."""
+        self._counts[name] += number
 
     def record(self, tag: str, value: float, step: int) -> None:
         """Add a number to the TensorBoard log."""

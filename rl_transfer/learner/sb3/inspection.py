@@ -1,4 +1,4 @@
-"""What a Stable-Baselines3 model says of a batch of observations besides its actions: last hidden layer, values."""
+"""What a Stable-Baselines3 model says of a batch of observations besides its actions: hidden layer, values, policy."""
 
 from typing import Any
 
@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 
+from rl_transfer.knowledge import Categorical, Distribution
 from rl_transfer.learner.sb3.networks import algorithm_name
+from rl_transfer.learner.sb3.saying import policy_says, values_say
 
 _HEADS = {
     "ppo": "action_net",
@@ -77,6 +79,28 @@ def values(model: BaseAlgorithm, observations: Any) -> NDArray[np.float64]:
                 found = q_CB.min(dim=0).values
     values_B: NDArray[np.float64] = found.cpu().numpy().astype(np.float64)
     return values_B
+
+
+def distribution(model: BaseAlgorithm, observations: Any, temperature: float) -> Distribution:
+    """What the policy says; of a value learner the softmax of Q over a temperature.
+
+    Args:
+        model: The model.
+        observations: B x observation shape, normalised if the model is used to that.
+        temperature: What a value learner's Q is divided by.
+    """
+    with torch.no_grad():
+        batch = _as_tensor(model, observations)
+        if algorithm_name(model) in ("dqn", "qrdqn"):
+            q_BA = _array(values_say(model, batch))
+            return Categorical(q_BA / temperature, (q_BA.shape[1],))
+        tensors, meaning = policy_says(model, batch)
+        return meaning(tuple(map(_array, tensors)))
+
+
+def _array(tensor: Tensor) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = tensor.cpu().numpy().astype(np.float64)
+    return found
 
 
 def _critics(policy: Any, tensor: Tensor, *, of_quantiles: bool) -> Tensor:

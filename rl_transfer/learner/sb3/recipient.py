@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecNormalize
 
-from rl_transfer.knowledge import Networks, OptimizerState, Role, Statistics
+from rl_transfer.knowledge import Distribution, Networks, OptimizerState, Role, Statistics
 from rl_transfer.learner.interface import Recipient
 from rl_transfer.learner.sb3 import inspection, networks, normalization, optimizer_state
 from rl_transfer.learner.sb3.exploration import keep_exploration
+from rl_transfer.learner.sb3.losses import Losses, change_gradients
 from rl_transfer.learner.sb3.penalties import Penalties
 from rl_transfer.learner.sb3.regime import Regime, optimizers
 
@@ -27,8 +28,9 @@ class SB3Recipient(Recipient):
     def __init__(self, model: BaseAlgorithm, normalizer: VecNormalize | None) -> None:
         self.algorithm = networks.algorithm_name(model)
         self._model, self._normalizer = model, normalizer
+        self._losses, self._penalties = Losses(model), Penalties(model)
         # Before the regime, which takes the gradients of what is frozen away.
-        self._penalties = Penalties(model, optimizers(model))
+        change_gradients(model, optimizers(model), [self._losses.add_gradients, self._penalties.add_gradients])
         self._regime = Regime(model)
         self._keeps_exploration = False
 
@@ -68,6 +70,10 @@ class SB3Recipient(Recipient):
     def values_of(self, observations: Any) -> NDArray[np.float64]:
         """The values of raw observations."""
         return inspection.values(self._model, self._normalized(observations))
+
+    def distribution_of(self, observations: Any, *, temperature: float = 1.0) -> Distribution:
+        """What the policy says of raw observations."""
+        return inspection.distribution(self._model, self._normalized(observations), temperature)
 
     def _normalized(self, observations: Any) -> Any:
         return observations if self._normalizer is None else self._normalizer.normalize_obs(observations)

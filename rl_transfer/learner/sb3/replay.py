@@ -71,9 +71,10 @@ def load_rows(buffer: ReplayBuffer, path: Path) -> None:
     buffer.full = end >= buffer.buffer_size
 
 
-def read_transitions(buffer: ReplayBuffer) -> Transitions:
-    """All transitions, environment after environment, each in the order of time."""
-    count, n_envs = buffer.size(), buffer.n_envs
+def read_transitions(buffer: ReplayBuffer, newest: int | None = None) -> Transitions:
+    """All transitions, or so many of the newest rounded down to rows, environment after environment, each in time."""
+    n_envs = buffer.n_envs
+    count = buffer.size() if newest is None else min(buffer.size(), newest // n_envs)
     index = np.arange(buffer.pos - count, buffer.pos) % buffer.buffer_size
 
     def flat(array: NDArray[Any]) -> NDArray[Any]:
@@ -100,7 +101,7 @@ def add_transitions(buffer: ReplayBuffer, transitions: Transitions) -> int:
     Raises:
         ConfigError: If observations or actions have other shapes than the buffer's.
     """
-    _refuse_unsuitable(buffer, transitions)
+    refuse_unsuitable(buffer, transitions)
     count = len(transitions) // buffer.n_envs
     kept = transitions.map(lambda array: array[: count * buffer.n_envs].reshape(buffer.n_envs, count, *array.shape[1:]))
     for row in range(count):
@@ -127,7 +128,7 @@ def fixed_buffer(like: ReplayBuffer, transitions: Transitions) -> ReplayBuffer:
     Raises:
         ConfigError: If observations or actions have other shapes than that buffer's.
     """
-    _refuse_unsuitable(like, transitions)
+    refuse_unsuitable(like, transitions)
     n_step: dict[str, Any] = (
         {"n_steps": like.n_steps, "gamma": like.gamma} if isinstance(like, NStepReplayBuffer) else {}
     )
@@ -161,7 +162,12 @@ def _row(column: Observations, row: int) -> Any:
     return map_arrays(column, lambda array: array[:, row])
 
 
-def _refuse_unsuitable(buffer: ReplayBuffer, transitions: Transitions) -> None:
+def refuse_unsuitable(buffer: ReplayBuffer, transitions: Transitions) -> None:
+    """Refuse transitions of other shapes than a buffer's.
+
+    Raises:
+        ConfigError: Says which.
+    """
     _refuse_other_shapes("observations", buffer.observations, transitions.observation_N)
     _refuse_other_shapes("actions", buffer.actions, transitions.action_N)
 
