@@ -11,7 +11,7 @@ import tyro
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from rl_transfer.execute import Cost, LookForecast, PairForecast
+    from rl_transfer.execute import Cost, LookForecast, PairForecast, Reach
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Plan:
         store.check()
         found = forecast(planned, store)
         console = Console(soft_wrap=False)
-        console.print(_looks_table(planned.study.name, found[0].looks))
+        console.print(_looks_table(planned.study.name, [look.reach for pair in found for look in pair.looks]))
         console.print(_pairs_table(found))
         several = len(planned.study.config.looks) > 1
         for line in (
@@ -55,18 +55,18 @@ class Plan:
         return 0
 
 
-def _looks_table(study: str, looks: Sequence["LookForecast"]) -> "Table":
+def _looks_table(study: str, reaches: Sequence["Reach"]) -> "Table":
     """A row for each look and kind of comparison; what is compared on the same terms shares one."""
     from rich.table import Table
 
     table = Table(title=f"What the seeds of {study} can decide", title_justify="left")
     table.add_column("compared")
-    for column in ("look", "arm / baseline runs", "level", "smallest p"):
+    for column in ("look", "arms", "arm / baseline runs", "level", "smallest p"):
         table.add_column(column, justify="right")
     rows: dict[tuple[str, ...], list[str]] = {}
-    for reach in (look.reach for look in looks):
+    for reach in dict.fromkeys(reaches):
         sizes = f"{reach.arm} / {reach.baseline}"
-        row = (str(reach.look), sizes, f"{reach.level:.2g}", f"{reach.smallest_p:.2g}")
+        row = (str(reach.look), str(reach.arms), sizes, f"{reach.level:.2g}", f"{reach.smallest_p:.2g}")
         rows.setdefault(row, []).append(reach.family)
     for cells, families in rows.items():
         table.add_row(", ".join(families), *cells)
