@@ -1,7 +1,5 @@
 """One Stable-Baselines3 model as a learner: training in exact segments, checkpoints, isolated acting."""
 
-import io
-import pickle
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +18,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 
-from rl_transfer.errors import ConfigError, DivergedError, RLTransferError, StoreError
+from rl_transfer.errors import ConfigError, DivergedError, RLTransferError
 from rl_transfer.knowledge import Networks, Transitions
 from rl_transfer.learner.interface import Among, EnvFactory, Learner, Watch
 from rl_transfer.learner.losses import Loss
@@ -28,16 +26,15 @@ from rl_transfer.learner.sb3 import networks, normalization, optimizer_state, re
 from rl_transfer.learner.sb3.between import Between, led_in, let_act
 from rl_transfer.learner.sb3.build import build_model
 from rl_transfer.learner.sb3.conductor import Conductor, SegmentEnd
-from rl_transfer.learner.sb3.features import is_plain
 from rl_transfer.learner.sb3.fisher import fisher_diagonal
 from rl_transfer.learner.sb3.minibatches import Rollouts, see_samples
 from rl_transfer.learner.sb3.mixing import Mixing, Share
-from rl_transfer.learner.sb3.pretraining import COUNTERS, train_on
+from rl_transfer.learner.sb3.pretraining import train_on
 from rl_transfer.learner.sb3.recipient import SB3Recipient
 from rl_transfer.learner.sb3.relabelling import relabel
+from rl_transfer.learner.sb3.saving import load_model_state, model_state, read_state, write_agent, write_state
 from rl_transfer.learner.sb3.side_by_side import training_environments
 from rl_transfer.learner.seams import Guide, Reshape
-from rl_transfer.store import write_bytes, write_json
 from rl_transfer.study import LearnerConfig
 from rl_transfer.tasks import LimitReachedError, Meter, task_outcomes
 
@@ -347,12 +344,8 @@ class SB3Learner(SB3Recipient, Learner):
             replay.save_rows(self._replay, folder / f"replay-{segment:04d}.npz", before=self._rows_saved, added=added)
         if self._first_replay is None:
             self._first_replay = segment
-        counters = {name: getattr(self._model, name) for name in COUNTERS if hasattr(self._model, name)}
         state = {
-            "parameters": self._model.get_parameters(),
-            "exploration": networks.extra_variables(self._model),
-            "statistics": None if self._normalizer is None else normalization.as_state(self._normalizer),
-            "counters": counters,
+            **model_state(self._model, self._normalizer),
             "charged_steps": self.meter.steps,
             "first_step": self._first_step,
             "first_replay": self._first_replay,
@@ -364,23 +357,16 @@ class SB3Learner(SB3Recipient, Learner):
             "keeps_exploration": self._keeps_exploration,
             "rows_added": self._rows_added,
         }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        write_bytes(folder / f"learner-{segment:04d}.pt", buffer.getvalue())
+        write_state(folder / f"learner-{segment:04d}.pt", state)
         self._rows_saved = self._rows_added
 
     def load_state(self, folder: Path, segment: int) -> None:
         """Read back parameters, optimizers, counters and every segment's replay rows."""
-        state = _read_state(folder / f"learner-{segment:04d}.pt")
+        state = read_state(folder / f"learner-{segment:04d}.pt")
         if self._replay is not None:
             for earlier in range(state["first_replay"], segment + 1):
                 replay.load_rows(self._replay, folder / f"replay-{earlier:04d}.npz")
-        self._model.set_parameters(state["parameters"], exact_match=True, device=self._model.device)
-        networks.load_extra_variables(self._model, state["exploration"])
-        if self._normalizer is not None:
-            normalization.load_as_state(self._normalizer, state["statistics"])
-        for name, value in state["counters"].items():
-            setattr(self._model, name, value)
+        load_model_state(self._model, self._normalizer, state)
         if state["keeps_exploration"]:
             self.keep_exploration()
         self.meter.steps, self._first_replay = state["charged_steps"], state["first_replay"]
@@ -394,30 +380,8 @@ class SB3Learner(SB3Recipient, Learner):
         self._rows_added = self._rows_saved = state["rows_added"]
 
     def save_agent(self, folder: Path) -> None:
-        """Write ``model.zip``, which the library's own ``load`` reads, and ``agent.json``, which says what it needs.
-
-        Running statistics go beside it as ``vecnormalize.pkl``, for the library's ``VecNormalize.load``.
-        """
-        buffer = io.BytesIO()
-        self._model.save(buffer)
-        write_bytes(folder / "model.zip", buffer.getvalue())
-        if self._normalizer is not None:
-            write_bytes(folder / "vecnormalize.pkl", pickle.dumps(self._normalizer))
-        spaces = {"observation_space": self._env.observation_space, "action_space": self._env.action_space}
-        plain = is_plain(self._config.features, self._env.observation_space)
-        write_json(
-            folder / "agent.json",
-            {
-                "algorithm": self.algorithm,
-                "class": f"{type(self._model).__module__}.{type(self._model).__name__}",
-                **{name: str(space) for name, space in spaces.items()},
-                "learner": self._config.model_dump(mode="json"),
-                "normalized": self._normalizer is not None,
-                "plain": plain,
-                "load": f"{type(self._model).__name__}.load('model.zip')"
-                + ("" if plain else "; needs rl_transfer installed: the feature extractor is its own"),
-            },
-        )
+        """Write it for the library's own ``load``, with ``agent.json``, which says what that needs."""
+        write_agent(folder, self._model, self._env, self._config)
 
     def notes(self, about: str) -> dict[str, float]:
         """Numbers that a method keeps from segment to segment."""
@@ -436,11 +400,3 @@ class SB3Learner(SB3Recipient, Learner):
         """Close the environments and the log."""
         self._env.close()
         self._model.logger.close()
-
-
-def _read_state(path: Path) -> dict[str, Any]:
-    try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
-    except Exception as error:
-        raise StoreError(f"{path}: the checkpoint can't be read: {error}") from error
-    return state
