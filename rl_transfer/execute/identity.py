@@ -15,7 +15,7 @@ _LIBRARIES = ("rl-transfer", "gymnasium", "numpy", "stable-baselines3", "torch")
 _CONTRIB = ("tqc", "qrdqn", "trpo")
 # study/features.py chooses the architecture where the configuration leaves it open; methods decide by the statistics.
 _OTHERS = ("seeds.py", "study/features.py", "stats/student.py", "stats/checks.py", "stats/metrics.py")
-_CARRY_OUT = (*_OTHERS, "tasks", "knowledge", "learner", "run", "methods/_method.py")
+_CARRY_OUT = (*_OTHERS, "tasks", "knowledge", "learner", "run", "methods/_method.py", "methods/_penalty.py")
 _PREDICTORS = (
     "stats/similarity.py",
     "stats/metrics.py",

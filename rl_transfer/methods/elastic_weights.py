@@ -1,6 +1,6 @@
 """Elastic weights: a penalty on leaving the source's parameters where they mattered to the source."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, ClassVar
 
@@ -8,16 +8,14 @@ import numpy as np
 from pydantic import ConfigDict, Field, PositiveFloat, PositiveInt
 from pydantic.dataclasses import dataclass
 
-from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Knowledge, KnowledgeKind, Networks, Role, TensorFate
-from rl_transfer.learner import LOSS_PATHS, Recipient, misfitting_roles, refuse_without_optimizer
-from rl_transfer.methods._method import FisherEstimate, Method
-
-_ROLES: tuple[Role, ...] = ("features", "policy_body", "policy_head", "value_body", "value_head")
+from rl_transfer.learner import Recipient
+from rl_transfer.methods._method import FisherEstimate
+from rl_transfer.methods._penalty import HELD, Penalty
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
-class ElasticWeights(Method):
+class ElasticWeights(Penalty):
     """Draws each parameter to the source's as strongly as it mattered to the source.
 
     Elastic weight consolidation (Kirkpatrick et al., "Overcoming catastrophic forgetting in neural networks", PNAS
@@ -45,35 +43,17 @@ class ElasticWeights(Method):
 
     coefficient: Annotated[float, Field(ge=0)] = 400.0
     samples: PositiveInt = 1000
-    roles: tuple[Role, ...] = _ROLES
+    roles: tuple[Role, ...] = HELD
     temperature: PositiveFloat = 1.0
 
     needs: ClassVar[frozenset[KnowledgeKind]] = frozenset({"networks", "fisher"})
     keeps: ClassVar[frozenset[KnowledgeKind]] = frozenset({"networks", "fisher"})
-    algorithms: ClassVar[tuple[str, ...]] = tuple(name for name in LOSS_PATHS if name != "trpo")
-
     several: ClassVar[str | None] = "the sum of their penalties, each with its own Fisher information"
-
-    @property
-    def named_roles(self) -> Collection[Role]:
-        """Those that differ from the default were named."""
-        return () if self.roles == _ROLES else self.roles
-
-    @property
-    def carried_roles(self) -> Collection[Role]:
-        """Those to draw to the source's."""
-        return self.roles
 
     @property
     def fisher_estimate(self) -> FisherEstimate:
         """As the settings say."""
         return FisherEstimate(self.samples, self.temperature)
-
-    def check(self, algorithm: str) -> None:
-        """Refuse roles that no optimizer trains, and a penalty on nothing."""
-        refuse_without_optimizer(algorithm, self.roles, key="roles")
-        if not self.roles:
-            raise ConfigError("names no role: leave the method out", key="roles")
 
     def transfer(self, learner: Recipient, knowledge: Knowledge) -> Sequence[TensorFate]:
         """Say which roles are drawn to the source's.
@@ -95,7 +75,7 @@ class ElasticWeights(Method):
         for one in knowledge.each:
             assert one.networks is not None
             assert one.fisher is not None
-            misfits = misfitting_roles(learner, one, self.roles)
+            misfits = self.misfits(learner, one)
             fitting = [role for role in self.roles if role not in misfits]
             strength: Networks = {
                 role: {name: self.coefficient * array for name, array in one.fisher[role].items()} for role in fitting
@@ -103,10 +83,7 @@ class ElasticWeights(Method):
             learner.add_penalty({role: one.networks[role] for role in fitting}, strength)
 
     def _fates(self, learner: Recipient, knowledge: Knowledge, *, several: bool) -> Sequence[TensorFate]:
-        misfits = misfitting_roles(learner, knowledge, self.roles)
-        if len(misfits) == len(self.roles):
-            whose = f"the source {knowledge.name}" if several else "the source"
-            raise ConfigError(f"no role of {whose} fits the target: {'; '.join(misfits.values())}", key="roles")
+        misfits = self.misfits(learner, knowledge, f"the source {knowledge.name}" if several else "the source")
         ours, whose = learner.networks(), f" ({knowledge.name})" if several else ""
         fates = [self._fate(role, misfits.get(role), knowledge.fisher) for role in self.roles if ours[role]]
         return [replace(fate, tensor=fate.tensor + whose) for fate in fates]

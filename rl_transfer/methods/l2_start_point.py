@@ -1,6 +1,6 @@
 """L2-SP: a penalty on the distance from the source's parameters."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -8,17 +8,15 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Knowledge, KnowledgeKind, Networks, Role, TensorFate
-from rl_transfer.learner import LOSS_PATHS, Recipient, misfitting_roles, refuse_without_optimizer
-from rl_transfer.methods._method import Method
+from rl_transfer.learner import Recipient
+from rl_transfer.methods._penalty import HELD, Penalty
 
-_ROLES: tuple[Role, ...] = ("features", "policy_body", "policy_head", "value_body", "value_head")
 _Coefficient = Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="forbid"))
-class L2StartPoint(Method):
+class L2StartPoint(Penalty):
     """Draws parameters to the source's while they are trained: half ``coefficient`` times the squared distance.
 
     Li, Grandvalet and Davoine, "Explicit inductive bias for transfer learning with convolutional networks", ICML 2018,
@@ -35,27 +33,10 @@ class L2StartPoint(Method):
 
     coefficient: _Coefficient = 0.1
     other_coefficient: _Coefficient = 0.01
-    roles: tuple[Role, ...] = _ROLES
+    roles: tuple[Role, ...] = HELD
 
     needs: ClassVar[frozenset[KnowledgeKind]] = frozenset({"networks"})
     keeps: ClassVar[frozenset[KnowledgeKind]] = frozenset({"networks"})
-    algorithms: ClassVar[tuple[str, ...]] = tuple(name for name in LOSS_PATHS if name != "trpo")
-
-    @property
-    def named_roles(self) -> Collection[Role]:
-        """Those that differ from the default were named."""
-        return () if self.roles == _ROLES else self.roles
-
-    @property
-    def carried_roles(self) -> Collection[Role]:
-        """Those to draw to the source's."""
-        return self.roles
-
-    def check(self, algorithm: str) -> None:
-        """Refuse roles that no optimizer trains, and a penalty on nothing."""
-        refuse_without_optimizer(algorithm, self.roles, key="roles")
-        if not self.roles:
-            raise ConfigError("names no role: leave the method out", key="roles")
 
     def transfer(self, learner: Recipient, knowledge: Knowledge) -> Sequence[TensorFate]:
         """Say which roles are drawn where.
@@ -63,9 +44,7 @@ class L2StartPoint(Method):
         Raises:
             ConfigError: If no role fits.
         """
-        misfits = misfitting_roles(learner, knowledge, self.roles)
-        if len(misfits) == len(self.roles):
-            raise ConfigError(f"no role of the source fits the target: {'; '.join(misfits.values())}", key="roles")
+        misfits = self.misfits(learner, knowledge)
         return [self._fate(role, misfits.get(role)) for role in self.roles if learner.networks()[role]]
 
     def attach(
@@ -76,7 +55,7 @@ class L2StartPoint(Method):
     ) -> None:
         """Add the penalty."""
         assert knowledge.networks is not None
-        misfits = misfitting_roles(learner, knowledge, self.roles)
+        misfits = self.misfits(learner, knowledge)
         theirs, ours = knowledge.networks, learner.networks()
         fitting: Networks = {role: theirs[role] for role in self.roles if role not in misfits}
         others: Networks = {role: _filled(ours[role], 0.0) for role in misfits}
