@@ -40,7 +40,7 @@ _HALF = "budget.target=61440"
 POOLS = {
     "cartpole": PoolSource("answer_identity"),
     "acrobot": PoolSource("acrobot_heavy_link", (_HALF,)),
-    # Paid for whole episodes alone: some runs never find out for what.
+    # Paid for whole episodes alone: runs go up and down, and may end below a random policy.
     "cartpole_sparse": PoolSource("cartpole_sparse", ("budget.target=40960",)),
 }
 
