@@ -4,8 +4,8 @@ Runs of one pool are dealt to the arms of made-up studies: then nothing differs,
 false. The same with arms whose runs have the same mean and another shape, and with arms that differ by something known.
 What other people's rules say about the same splits stands beside it. docs/calibration.md explains and has the tables.
 
-``python scripts/calibrate.py --write docs/calibration.md`` makes them (two to four hours on one core). The draws are the
-same on every run, whatever the number of workers.
+``python scripts/calibrate.py --write docs/calibration.md`` makes them (two to four hours on one core). The draws
+are the same on every run, whatever the number of workers.
 """
 
 import os

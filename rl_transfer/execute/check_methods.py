@@ -61,6 +61,7 @@ def _refuse_idle_settings(
                 named=method.named_roles,
                 carried=method.carried_roles,
             )
+            method.check_sources(len(mappings))
             _refuse_late_steps(method, budget)
             _refuse_crowded_reviews(method, learner, budget)
             for mapping in mappings:

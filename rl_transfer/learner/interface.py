@@ -182,6 +182,8 @@ class Learner(Recipient):
         gradient_steps: int,
         generator: np.random.Generator,
         losses: Sequence[Loss] = (),
+        *,
+        keep_entropy: bool = False,
     ) -> None:
         """Make the algorithm's own updates on these transitions, before the first step.
 
@@ -194,6 +196,7 @@ class Learner(Recipient):
             gradient_steps: How many updates; 0 changes nothing.
             generator: Where all randomness comes from; training's is as before.
             losses: Losses beside the algorithm's own, for these updates alone.
+            keep_entropy: Whether an entropy coefficient stays as these updates leave it, and is not as before.
 
         Raises:
             ConfigError: If the algorithm has no replay buffer, if the transitions have other shapes, or as for

@@ -71,6 +71,7 @@ def build_methods(configured: Sequence[Named], algorithm: str) -> list[Method]:
 def _refuse_clashes(configured: Sequence[Named], methods: Sequence[Method]) -> None:
     """Refuse methods that decide the same, and shaped rewards beside transitions that hold the source's."""
     _refuse_frozen_pretraining(configured, methods)
+    _refuse_full_minibatches(configured, methods)
     for index, method in enumerate(methods):
         name, key = configured[index].name, f"{index}.{configured[index].name}"
         for other, named in zip(methods[:index], configured, strict=False):
@@ -101,6 +102,15 @@ def refuse_several_sources(configured: Sequence[Named], sources: Sequence[str]) 
             raise ConfigError(
                 f"{what}: name one in the arm, as in sources: [{sources[0]}]", key=f"{index}.{named.name}"
             )
+
+
+def _refuse_full_minibatches(configured: Sequence[Named], methods: Sequence[Method]) -> None:
+    shares = {named.name: method.largest_share for named, method in zip(configured, methods, strict=True)}
+    filling = {name: share for name, share in shares.items() if share}
+    if sum(filling.values()) > 1 + 1e-9:
+        said = " and ".join(f"{name} ({share:g})" for name, share in filling.items())
+        index, last = max((index, named.name) for index, named in enumerate(configured) if named.name in filling)
+        raise ConfigError(f"{said} can't fill more than a whole minibatch: lower one", key=f"{index}.{last}.share")
 
 
 def _refuse_frozen_pretraining(configured: Sequence[Named], methods: Sequence[Method]) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 import gymnasium
 import numpy as np
 
+from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Knowledge, KnowledgeKind, Role, TensorFate
 from rl_transfer.learner import Learner
 from rl_transfer.tasks import Episode
@@ -98,6 +99,32 @@ class Method:
     def needs_anchors(self) -> bool:
         """Whether it measures scores by the target's anchors, which are then part of the run's identity."""
         return False
+
+    def refuse_idle(self, *settings: str, why: str) -> None:
+        """Refuse settings that were given though they do nothing.
+
+        Args:
+            settings: Those that must have their defaults.
+            why: What is said of one that has not.
+
+        Raises:
+            ConfigError: Names the setting.
+        """
+        for setting in settings:
+            if getattr(self, setting) != getattr(type(self), setting):
+                raise ConfigError(why, key=setting)
+
+    @property
+    def largest_share(self) -> float:
+        """The largest share of a minibatch that it ever fills; those of one arm must not add up to more than all."""
+        return 0.0
+
+    def check_sources(self, count: int) -> None:
+        """Refuse settings that can't work with so many sources, before anything is trained.
+
+        Raises:
+            ConfigError: Says which setting and what to do.
+        """
 
     def check(self, algorithm: str) -> None:
         """Refuse settings that can't work with an algorithm, before anything is trained.

@@ -55,6 +55,11 @@ class Demonstrations(Method):
     several: ClassVar[str | None] = "each plays as many steps, and has an equal part of the share"
 
     @property
+    def largest_share(self) -> float:
+        """As the setting says."""
+        return self.share
+
+    @property
     def demonstration_steps(self) -> int:
         """0 where nothing is learned from them."""
         return self.steps if self.share else 0

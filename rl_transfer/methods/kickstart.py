@@ -56,8 +56,10 @@ class Kickstart(Method):
             learner lacks to the source, 1 - its score / the source's, never below 0 or above 1. ``none``: not at all.
             The learner's score is the mean over its last charged training episodes, 0 before the first; the source's
             is of its last evaluation, on its own task, by the target's anchors. Both are (return - random) /
-            (reference - random), which unlike returns can be divided. A source with a score of 0 or less is not
-            learned from. A placebo's score is that of the source that was scrambled.
+            (reference - random), which unlike returns can be divided. That says something where both tasks have
+            rewards of one kind. A source's score above 1 counts as 1; one with a score of 0 or less is not learned
+            from, which the transfer table says. A placebo's score is that of the source that was scrambled. Episodes
+            that a guide takes part in count as the learner's own.
         decay_steps: Charged steps until the schedule's weight is 0; by default the whole budget.
         window: Training episodes that the learner's score is averaged over.
         temperature: What a value learner's Q is divided by before the softmax, source and target alike. About the
@@ -88,15 +90,25 @@ class Kickstart(Method):
         """Refuse a schedule's setting where there is none."""
         if self.decay_steps is not None and self.decay != "schedule":
             raise ConfigError(f"there is no schedule with decay: {self.decay}: leave it out", key="decay_steps")
+        if self.decay != "score":
+            self.refuse_idle("window", why=f"no score is taken with decay: {self.decay}: leave it out")
 
     def transfer(self, learner: Learner, knowledge: Knowledge) -> Sequence[TensorFate]:  # noqa: ARG002 - a hook
         """Say what the sources are used for."""
         if not self.coefficient:
             return ()
+        return [self._fate(one, knowledge) for one in knowledge.each]
+
+    def _fate(self, one: Knowledge, knowledge: Knowledge) -> TensorFate:
         part = self.coefficient / len(knowledge.each)
+        name = f"source agent {one.name}" if knowledge.others else "source agent"
+        if one.teacher is not None and knowledge.anchors is not None:
+            score = knowledge.anchors.mean_score([one.teacher.evaluation_return])
+            if score <= 0:
+                why = f"not learned from: its score, {score:.3g}, is not above that of random actions"
+                return TensorFate(name, "teacher", None, None, "dropped", "no", why)
         why = f"a loss towards its actions' distribution with weight {part:g}, decay: {self.decay}"
-        names = [f"source agent {one.name}" for one in knowledge.each] if knowledge.others else ["source agent"]
-        return [TensorFate(name, "teacher", None, None, "copied", "no", why) for name in names]
+        return TensorFate(name, "teacher", None, None, "copied", "no", why)
 
     def attach(
         self,
@@ -129,7 +141,7 @@ class Weight:
         self, settings: Kickstart, learner: Learner, teacher: Teacher, anchors: Anchors | None, part: float = 1.0
     ) -> None:
         self._settings, self._learner, self._anchors, self._part = settings, learner, anchors, part
-        self._goal = 0.0 if anchors is None else anchors.mean_score([teacher.evaluation_return])
+        self._goal = 0.0 if anchors is None else min(anchors.mean_score([teacher.evaluation_return]), 1.0)
 
     def now(self) -> float:
         """The present weight."""

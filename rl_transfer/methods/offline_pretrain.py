@@ -47,8 +47,9 @@ class OfflinePretrain(Method):
         best_episodes: Share of the source's episodes, those with the highest returns, to take transitions from.
         relabel: Whether they get the rewards and terminations that the target gives them, before episodes are chosen;
             as for ``replay``.
-        exploration: ``anew`` as from scratch, random actions and epsilon included; ``keep`` as an agent that has
-            learned already: epsilon at its final value and no random actions at the start.
+        exploration: ``anew`` as from scratch, with random actions, epsilon and entropy coefficient; ``keep`` as an
+            agent that has learned already: the entropy coefficient as trained, which offline goes to next to nothing,
+            epsilon at its final value and no random actions at the start.
         conservative: Whether the conservative term of CQL(H) is added to the loss of each critic, before the first step
             only: it pushes down the values of actions that the transitions do not show (Kumar et al., NeurIPS 2020).
         conservative_coefficient: What it is multiplied with. By default what the authors' code comes with: 1 for value
@@ -71,10 +72,12 @@ class OfflinePretrain(Method):
     algorithms: ClassVar[tuple[str, ...]] = OFF_POLICY
     pretrains: ClassVar[bool] = True
 
-    def check(self, algorithm: str) -> None:  # noqa: ARG002 - a hook
-        """Refuse a coefficient of nothing."""
+    def check(self, algorithm: str) -> None:
+        """Refuse a coefficient of nothing, and actions that nobody draws."""
         if self.conservative_coefficient is not None and not self.conservative:
             raise ConfigError("nothing is multiplied with it: set conservative: true", key="conservative_coefficient")
+        if not self.conservative or algorithm in VALUE_LEARNERS:
+            self.refuse_idle("conservative_samples", why="no actions are drawn here: leave it out")
 
     def check_target(self, env: gymnasium.Env[Any, Any]) -> None:
         """Refuse to relabel where the target can't."""
@@ -97,8 +100,9 @@ class OfflinePretrain(Method):
         fates = [self._fate(found=len(experience), used=len(chosen))]
         if len(chosen):
             fates += _start_statistics(learner, chosen)
-            learner.pretrain(chosen, self.gradient_steps, generator, self._losses(learner.algorithm, generator))
-            if self.exploration == "keep":
+            losses, keep = self._losses(learner.algorithm, generator), self.exploration == "keep"
+            learner.pretrain(chosen, self.gradient_steps, generator, losses, keep_entropy=keep)
+            if keep:
                 learner.keep_exploration()
         return fates
 

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, NonNegativeFloat
 from pydantic.dataclasses import dataclass
 
-from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Knowledge, KnowledgeKind, Teacher, TensorFate
 from rl_transfer.knowledge.experience import map_arrays
 from rl_transfer.learner import Guide, Learner
@@ -66,10 +65,18 @@ class PolicyReuse(Method):
 
     def check(self, algorithm: str) -> None:  # noqa: ARG002 - a hook
         """Refuse settings of the choice that is not made."""
+        if self.choice is not None:
+            self._refuse_other_choice(self.choice)
+
+    def check_sources(self, count: int) -> None:
+        """Refuse them where the number of sources makes the choice."""
+        if self.choice is None:
+            self._refuse_other_choice("returns" if count > 1 else "schedule")
+
+    def _refuse_other_choice(self, made: str) -> None:
         for choice, settings in _OF_A_CHOICE.items():
-            for setting in settings:
-                if self.choice not in (None, choice) and getattr(self, setting) != getattr(type(self), setting):
-                    raise ConfigError(f"belongs to choice: {choice}, here it is {self.choice}", key=setting)
+            if choice != made:
+                self.refuse_idle(*settings, why=f"belongs to choice: {choice}, here it is {made}")
 
     def _by_returns(self, knowledge: Knowledge) -> bool:
         return bool(knowledge.others) if self.choice is None else self.choice == "returns"

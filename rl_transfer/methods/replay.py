@@ -79,6 +79,11 @@ class Replay(Method):
         return self.needs if self._mixes else frozenset()
 
     @property
+    def largest_share(self) -> float:
+        """The larger of what it begins and ends with."""
+        return max(self.share or 0.0, self.share_end or 0.0)
+
+    @property
     def _mixes(self) -> bool:
         return bool(self.share or self.share_end)
 
@@ -88,7 +93,9 @@ class Replay(Method):
         return {"model_steps": self.model_steps if self.likeliest < 1 else 0}
 
     def check(self, algorithm: str) -> None:  # noqa: ARG002 - a hook
-        """Refuse half a decay."""
+        """Refuse half a decay, and a model that nothing asks."""
+        if self.likeliest == 1:
+            self.refuse_idle("model_steps", why="no model is fitted with likeliest: 1: leave it out")
         if self.share is None:
             for setting in ("share_end", "decay_steps"):
                 if getattr(self, setting) is not None:

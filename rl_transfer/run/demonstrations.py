@@ -9,8 +9,8 @@ from rl_transfer.knowledge import Transitions
 from rl_transfer.learner import Learner
 from rl_transfer.run.export import load_agent
 from rl_transfer.store import read_spec
-from rl_transfer.study import TaskConfig
-from rl_transfer.tasks import Charged, Meter, as_batch, as_stored, make
+from rl_transfer.study import RunSpec
+from rl_transfer.tasks import Charged, Meter, Sham, as_batch, as_stored, make
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,15 @@ def demonstrate(source: Path, steps: int, generator: np.random.Generator) -> Fou
     """
     learner = load_agent(source)
     try:
-        return FoundDemonstrations(_played(read_spec(source).task, learner, steps, generator))
+        return FoundDemonstrations(_played(read_spec(source), learner, steps, generator))
     finally:
         learner.close()
 
 
-def _played(task: TaskConfig, learner: Learner, steps: int, generator: np.random.Generator) -> Transitions:
-    """Episode after episode; the last transition is cut."""
-    env = Charged(make(task), Meter())
+def _played(spec: RunSpec, learner: Learner, steps: int, generator: np.random.Generator) -> Transitions:
+    """Episode after episode of the task that the source was trained on, a sham one's too; the last one is cut."""
+    task = make(spec.task)
+    env = Charged(Sham(task) if spec.sham else task, Meter())
     columns: list[list[object]] = [[] for _ in range(6)]
     try:
         observation, _ = env.reset(seed=int(generator.integers(2**31)))

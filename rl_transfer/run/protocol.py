@@ -121,22 +121,25 @@ class Run:
         )
 
     def _prepare(self) -> Checkpoint | None:
-        """Let the methods change a fresh learner, and write the first checkpoint; None where it diverged already."""
+        """Let the methods change a fresh learner, and write the first checkpoint; None where it has ended already."""
         shutil.rmtree(self._checkpoints, ignore_errors=True)
         learner = self._learner(log=False)
-        diverged = None if self.source is None else self._carry_over(learner)
+        ended = None if self.source is None else self._carry_over(learner)
         learner.close()
         first = Checkpoint(segment=0, teacher_calls=self._sources.teacher_calls)
-        if diverged is not None:
-            self._fail(diverged, learner, Curve(self.spec, (), self._tell_point), first)
+        if ended is not None:
+            self._fail(ended, learner, Curve(self.spec, (), self._tell_point), first)
             return None
         checkpoints.save(self._checkpoints, first, learner)
         return first
 
-    def _carry_over(self, learner: Learner) -> DivergedError | None:
-        """Let the methods transfer, then pretrain; returns what ended that, where the learner diverged."""
-        spec, diverged = self.spec, None
-        knowledge = self._read_knowledge(learner)
+    def _carry_over(self, learner: Learner) -> DivergedError | EnvironmentFailedError | None:
+        """Let the methods transfer, then pretrain; returns what ended that: the learner diverged, a task failed."""
+        spec, ended = self.spec, None
+        try:
+            knowledge = self._read_knowledge(learner)
+        except EnvironmentFailedError as error:  # a source that plays its own task
+            return error
         fates = transfer(self.methods, learner, knowledge)
         try:
             fates += pretrain(
@@ -146,11 +149,11 @@ class Run:
                 lambda place: seeds.generator(spec.role, spec.seed, "pretraining", place),
             )
         except DivergedError as error:
-            diverged = error
+            ended = error
         self._knowledge = self._to_keep(knowledge)
         write_fates(self.folder / "transfer.csv", fates)
         print_fates(fates)
-        return diverged
+        return ended
 
     def _kept_knowledge(self, learner: Learner) -> Knowledge:
         """What the methods keep, read once; the learner must be fresh then."""

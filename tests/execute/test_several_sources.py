@@ -54,6 +54,11 @@ def of_arm(plan, arm):
     return {run.seed: run for run in plan.runs if run.arm == arm}
 
 
+def test_settings_of_a_choice_that_so_many_sources_do_not_make_are_refused(tmp_path):
+    reuse = {"reuse": {"methods": [{"policy_reuse": {"reuse": 0.5}}]}}
+    assert "arms.reuse.methods.0.policy_reuse.reuse: belongs to choice: schedule" in refused(tmp_path, arms=reuse)
+
+
 class TestPlan:
     def test_every_source_is_trained_once_a_seed(self, tmp_path):
         plan = planned(tmp_path)

@@ -38,9 +38,21 @@ def chain(algorithm, count=200, reward=3.0):
     )
 
 
-def pretrained(agent, steps, transitions=None, seed=3):
-    agent.pretrain(chain(agent.algorithm) if transitions is None else transitions, steps, np.random.default_rng(seed))
+def pretrained(agent, steps, transitions=None, seed=3, **how):
+    transitions = chain(agent.algorithm) if transitions is None else transitions
+    agent.pretrain(transitions, steps, np.random.default_rng(seed), **how)
     return agent
+
+
+@pytest.mark.parametrize("algorithm", ["sac", "tqc"])
+def test_an_entropy_coefficient_is_as_before_unless_it_is_kept(algorithm):
+    found = {}
+    for steps, keep in ((0, False), (20, False), (20, True)):
+        agent = pretrained(learner(tiny(algorithm)), steps, keep_entropy=keep)
+        found[steps, keep] = float(agent.networks()["exploration"]["log_ent_coef"].item())
+        agent.close()
+    assert found[20, False] == found[0, False]
+    assert found[20, True] != found[0, False]
 
 
 @pytest.mark.parametrize("algorithm", [*DISCRETE, "td3", pytest.param("ddpg", marks=pytest.mark.slow)])
@@ -59,7 +71,7 @@ def test_it_is_what_the_library_s_own_updates_do(algorithm):
     # Value learners copy their target network between updates: that has a test of its own.
     more = {"target_update_interval": 1000} if algorithm in DISCRETE else {}
     ours, theirs = learner(tiny(algorithm, **more)), learner(tiny(algorithm, **more))
-    pretrained(ours, 6)
+    pretrained(ours, 6, keep_entropy=True)
     experience = chain(algorithm)
     # A buffer of one environment in which the library itself put them.
     one = learner(tiny(algorithm, n_envs=1, buffer_size=len(experience)))

@@ -5,7 +5,20 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from builders import arm_spec, as_bytes, carry_out, dqn, learner, outputs, ppo, run_spec, source_spec, tiny, train
+from builders import (
+    arm_spec,
+    as_bytes,
+    carry_out,
+    dqn,
+    learner,
+    outputs,
+    ppo,
+    run_spec,
+    source_spec,
+    status,
+    tiny,
+    train,
+)
 
 from rl_transfer.errors import ConfigError
 from rl_transfer.knowledge import Knowledge, Transitions
@@ -180,6 +193,32 @@ def test_what_cannot_be_together_is_refused():
         build_methods([Named(name="shaping"), Named(name="demonstrations")], "dqn")
     with pytest.raises(ConfigError, match="demonstrations decides what demonstrations does"):
         build_methods([Named(name="demonstrations"), Named(name="demonstrations")], "dqn")
+
+
+@pytest.mark.parametrize("replay", [{"share": 0.8}, {"share": 0.1, "share_end": 0.8, "decay_steps": 10}])
+def test_shares_of_more_than_a_whole_minibatch_are_refused(replay):
+    both = [Named(name="replay", settings=replay), Named(name="demonstrations", settings={"share": 0.3})]
+    with pytest.raises(ConfigError, match=r"replay \(0\.8\) and demonstrations \(0\.3\) can't fill more") as caught:
+        build_methods(both, "dqn")
+    assert caught.value.key == "1.demonstrations.share"
+    assert build_methods([both[0], Named(name="demonstrations", settings={"share": 0.2})], "dqn")
+
+
+def test_a_sham_source_shows_what_it_was_trained_on(tmp_path):
+    source = carry_out(source_spec(dqn(), sham=True, grid=(0, 64), segment_steps=64), tmp_path)
+    shown = demonstrate(source, 200, np.random.default_rng(0)).transitions
+    assert not shown.terminated_N.any() and shown.truncated_N.any()
+    right = (shown.observation_N[:, 0] > 0).astype(int)
+    assert not np.array_equal(shown.reward_N, (shown.action_N[:, 0] == right).astype(np.float32))
+
+
+def test_a_source_task_that_fails_then_ends_the_run(tmp_path):
+    failing = TaskConfig(id="probes:Fails-v0", kwargs={"at": 70})
+    source = carry_out(source_spec(dqn(), task=failing, segment_steps=64), tmp_path)
+    folder = carry_out(arm_spec(run_spec(dqn()), source, ("demonstrations", {"steps": 100})), tmp_path, source)
+    assert status(folder)["outcome"] == "environment_failed"
+    assert "the floor gave way" in status(folder)["message"]
+    assert read_json(folder / "costs.json")["target_steps"] == 0
 
 
 @pytest.mark.slow

@@ -200,6 +200,20 @@ def test_a_teacher_as_bad_as_chance_is_not_learned_from():
         assert Weight(method(decay="score"), Student(), Oracle(evaluation_return=its), ANCHORS).now() == 0
 
 
+def test_a_teacher_beyond_the_reference_counts_as_the_reference():
+    weight = Weight(method(decay="score"), Student([-200.0]), Oracle(evaluation_return=900.0), ANCHORS)
+    best = Weight(method(decay="score"), Student([-100.0]), Oracle(evaluation_return=900.0), ANCHORS)
+    assert (weight.now(), best.now()) == (pytest.approx(0.25), 0.0)
+
+
+@pytest.mark.parametrize(("its", "fate"), [(-499.0, "copied"), (-500.0, "dropped"), (-700.0, "dropped")])
+def test_the_table_says_of_whom_nothing_is_learned(its, fate):
+    knowledge = Knowledge(teacher=Oracle(evaluation_return=its), anchors=ANCHORS)
+    (found,) = method(decay="score").transfer(None, knowledge)
+    assert found.fate == fate
+    assert ("is not above that of random actions" in found.why) == (fate == "dropped")
+
+
 def test_by_schedule_it_falls_to_0():
     def weight(steps, progress, **settings):
         return Weight(
@@ -279,6 +293,7 @@ def test_questions_are_counted(tmp_path):
         ({"decay": "none", "decay_steps": 10}, "decay_steps"),
         ({"temperature": 0.0}, "temperature"),
         ({"window": 0}, "window"),
+        ({"window": 3}, "window"),
     ],
 )
 def test_bad_settings_are_named(settings, expected):

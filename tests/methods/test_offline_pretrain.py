@@ -47,13 +47,13 @@ SOME = episodes([1.0, 2.0], [4.0], [0.0, 0.0, 8.0])
 )
 def test_it_trains_on_what_is_chosen(settings, chosen, monkeypatch):
     agent, given = learner(dqn()), []
-    monkeypatch.setattr(agent, "pretrain", lambda *arguments: given.append(arguments))
+    monkeypatch.setattr(agent, "pretrain", lambda *arguments, keep_entropy: given.append((*arguments, keep_entropy)))
     generator = np.random.default_rng(0)
     (fate,) = method(gradient_steps=7, **settings).pretrain(agent, Knowledge(experience=SOME), generator)
     agent.close()
-    ((transitions, steps, source, losses),) = given
+    ((transitions, steps, source, losses, keeps),) = given
     assert transitions.observation_N[:, 0].tolist() == chosen
-    assert (steps, source, losses) == (7, generator, ())
+    assert (steps, source, losses, keeps) == (7, generator, (), False)
     assert (fate.role, fate.fate, fate.from_shape, fate.to_shape) == ("experience", "copied", (6,), (len(chosen),))
     assert fate.why.startswith("7 updates on them before the first step")
 
@@ -139,7 +139,7 @@ class TestRuns:
     def test_fine_tuned_networks_are_there_before_whatever_the_order(self, source, tmp_path, monkeypatch):
         seen = []
 
-        def look(agent, *_):
+        def look(agent, *_, keep_entropy):
             seen.append({name: array.tobytes() for name, array in agent.networks()["value_body"].items()})
 
         monkeypatch.setattr("rl_transfer.learner.sb3.engine.SB3Learner.pretrain", look)
@@ -185,6 +185,7 @@ class TestRuns:
         ({"transitions": -1}, "transitions", "greater than or equal to 0"),
         ({"best_episodes": 0.0}, "best_episodes", "greater than 0"),
         ({"exploration": "kepp"}, "exploration", "did you mean 'keep'"),
+        ({"conservative_samples": 3}, "conservative_samples", "no actions are drawn"),
     ],
 )
 def test_bad_settings_are_named(settings, setting, message):

@@ -175,6 +175,7 @@ class TestShare:
         ({"share": 0.5, "decay_steps": 5}, "decay_steps", "with share_end"),
         ({"best_episodes": 0.0}, "best_episodes", "greater than 0"),
         ({"transitions": -1}, "transitions", "greater than or equal to 0"),
+        ({"share": 0.5, "model_steps": 10}, "model_steps", "no model is fitted"),
     ],
 )
 def test_bad_settings_are_named(settings, setting, message):
@@ -259,9 +260,9 @@ class TestLikeliest:
         train(own, 64)
         own.close()
         found = []
-        for changes in ({"likeliest": 1.0}, {}):
+        for settings in ({"share": LIKELIEST["share"]}, LIKELIEST):
             agent = learner(tiny(algorithm))
-            given = build_methods([Named(name="replay", settings=LIKELIEST | changes)], algorithm)[0]
+            given = build_methods([Named(name="replay", settings=settings)], algorithm)[0]
             given.attach(agent, Knowledge(experience=own.experience()), np.random.default_rng(0))
             train(agent, 64)
             agent.close()

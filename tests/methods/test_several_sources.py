@@ -246,6 +246,14 @@ class TestPolicyReuse:
             method("policy_reuse", choice=choice, **{setting: 0.25})
         assert caught.value.key == f"0.policy_reuse.{setting}"
 
+    @pytest.mark.parametrize(("count", "setting"), [(2, "reuse"), (3, "reuse_share"), (1, "tau"), (1, "tau_step")])
+    def test_so_are_those_of_the_choice_that_the_number_of_sources_does_not_make(self, count, setting):
+        one = method("policy_reuse", **{setting: 0.25})
+        one.check_sources(2 if count == 1 else 1)
+        with pytest.raises(ConfigError, match="belongs to choice") as caught:
+            one.check_sources(count)
+        assert caught.value.key == setting
+
 
 def test_a_guide_may_leave_out_who_asks():
     class Always(Guide):

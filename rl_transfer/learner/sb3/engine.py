@@ -188,6 +188,8 @@ class SB3Learner(SB3Recipient, Learner):
         gradient_steps: int,
         generator: np.random.Generator,
         losses: Sequence[Loss] = (),
+        *,
+        keep_entropy: bool = False,
     ) -> None:
         """Make the algorithm's own updates on transitions, before the first step."""
         if not isinstance(self._model, OffPolicyAlgorithm) or self._replay is None:
@@ -198,13 +200,15 @@ class SB3Learner(SB3Recipient, Learner):
         if losses:
             observed = Mixing(buffer, lambda: 0, lambda _: None)
             observed.watch(partial(see_samples, self._between.observation_space, self._losses.see))
-        seed = int(generator.integers(2**31))
+        seed, entropy = int(generator.integers(2**31)), networks.extra_variables(self._model)
         try:
             with self._losses.with_others(losses), self._divergence_named(), self.isolated(seed):
                 train_on(self._model, buffer, gradient_steps)
         finally:
             self._counts["offline_gradient_steps"] += self._gradient_steps - before
             self._gradient_steps = before
+            if not keep_entropy:
+                networks.load_extra_variables(self._model, entropy)
 
     def act(self, observations: Any, *, deterministic: bool) -> NDArray[Any]:
         """Actions for a batch of observations."""
