@@ -59,7 +59,7 @@ def load_matrix(store: Store, text: str, arm: str) -> Matrix:
     wanted = (pair for pair in study.pairs if isinstance(pair.place, Cell))
     pairs = tuple(pair for pair in wanted if arm in study.config.arms_on(pair.name))
     _refuse_other_settings(replace(study, pairs=pairs), store, name, cells)
-    seeds = (run.seed for pair in data.pairs for run in pair.entry.runs if run.arm in (BASELINE, *arms))
+    seeds = (run.seed for pair in data.pairs for run in pair.entry.runs if run.arm in (BASELINE, *pair.entry.arms))
     return Matrix(replace(study, name=name, pairs=pairs), truth, max(seeds) + 1)
 
 

@@ -23,6 +23,8 @@ from rl_transfer_envs._box2d.bipedal_walker import BipedalWalker
 from rl_transfer_envs._box2d.constants import with_constants
 from rl_transfer_envs._box2d.lunar_lander import LunarLander
 
+pytestmark = pytest.mark.slow
+
 LANDER, WALKER = "rl_transfer_envs:transfer/LunarLander-v0", "rl_transfer_envs:transfer/BipedalWalker-v0"
 MODULES = {LANDER: lunar_lander, WALKER: bipedal_walker}
 CLASSES = {LANDER: LunarLander, WALKER: BipedalWalker}

@@ -16,6 +16,8 @@ from minigrid import wrappers
 from minigrid.core.world_object import Wall
 from minigrid.envs import CrossingEnv, DoorKeyEnv, EmptyEnv, FourRoomsEnv, LavaGapEnv, MultiRoomEnv
 
+pytestmark = pytest.mark.slow
+
 # Each room's minigrid class, minigrid's own id for the defaults, settings of ours and the same in minigrid's words.
 ROOMS = {
     "Crossing": (CrossingEnv, "MiniGrid-LavaCrossingS9N1-v0"),

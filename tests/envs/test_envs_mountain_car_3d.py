@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from rl_transfer_envs.mountain_car_3d import MountainCar3D
 
+pytestmark = pytest.mark.slow
+
 ID = "rl_transfer_envs:transfer/MountainCar3D-v0"
 NEUTRAL, WEST, EAST, SOUTH, NORTH = range(5)
 BOTTOM = -math.pi / 6

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from gymnasium.error import DependencyNotInstalled
 
+pytestmark = pytest.mark.slow
+
 mujoco = pytest.importorskip("mujoco")
 
 NAMES = ("Ant", "HalfCheetah", "Hopper", "Reacher", "Walker2d")

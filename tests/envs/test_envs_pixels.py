@@ -18,6 +18,8 @@ from rl_transfer_envs.collect import Collect
 from rl_transfer_envs.dodge import Dodge
 from rl_transfer_envs.wrappers import wrapper_class
 
+pytestmark = pytest.mark.slow
+
 GAMES = {"Breakout": Breakout, "Catch": Catch, "Collect": Collect, "Dodge": Dodge}
 PLAYER, FRIENDS, FOES, TRAIL = range(4)
 STAY, UP, DOWN, LEFT, RIGHT = range(5)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from rl_transfer_envs.taxi import Taxi
 
+pytestmark = pytest.mark.slow
+
 ID = "rl_transfer_envs:transfer/Taxi-v0"
 SOUTH, NORTH, EAST, WEST, PICK_UP, DROP_OFF = range(6)
 

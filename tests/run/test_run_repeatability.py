@@ -1,5 +1,7 @@
 """The same run gives the same bytes: again, in pieces, with nothing carried, with its own weights carried."""
 
+from functools import cache
+
 import pytest
 from builders import (
     REGIME,
@@ -88,14 +90,10 @@ PLACEBOS = {f"{name}-placebo": arm for name, arm in ARMS.items()}
 
 
 @pytest.fixture(scope="module")
-def sources(tmp_path_factory):
-    """A finished source run for each algorithm, two seeds."""
+def source_of(tmp_path_factory):
+    """A finished source run of an algorithm and a seed, carried out when it is first asked for."""
     root = tmp_path_factory.mktemp("sources")
-    return {
-        (config, seed): carry_out(source_spec(config, seed=seed), root)
-        for config in {ppo(), dqn(), *(config for config, _ in ARMS.values())}
-        for seed in (0, 1)
-    }
+    return cache(lambda config, seed=0: carry_out(source_spec(config, seed=seed), root))
 
 
 QUICK = ("ppo", "ppo-fine-tune-placebo", "dqn-both")
@@ -106,12 +104,12 @@ QUICK = ("ppo", "ppo-fine-tune-placebo", "dqn-both")
         pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in (*LEARNERS, *ARMS, *PLACEBOS)
     ]
 )
-def case(request, sources):
+def case(request, source_of):
     """A specification and its source."""
     if request.param in LEARNERS:
         return run_spec(LEARNERS[request.param]), None
     config, methods = (ARMS | PLACEBOS)[request.param]
-    source = sources[config, 0]
+    source = source_of(config)
     return arm_spec(run_spec(config, anchors=ANCHORS), source, *methods, scrambled=request.param in PLACEBOS), source
 
 
@@ -140,7 +138,7 @@ class TestSameBytes:
             assert not (folder_of(spec, root) / "status.json").exists()
             assert outputs(continued(spec, root, source)) == outputs(alone)
 
-    def test_another_seed_gives_others(self, case, tmp_path, sources):
+    def test_another_seed_gives_others(self, case, tmp_path, source_of):
         spec, source = case
         other = spec.model_copy(update={"seed": 1})
         found = [carry_out(one, tmp_path, source) for one in (spec, other)]
@@ -263,10 +261,12 @@ class TestNothingCarried:
 
 
 class TestArms:
-    @pytest.mark.parametrize("case_", list(ARMS))
-    def test_scratch_arm_and_placebo_differ_and_the_source_is_left_alone(self, case_, sources, tmp_path):
+    @pytest.mark.parametrize(
+        "case_", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ARMS]
+    )
+    def test_scratch_arm_and_placebo_differ_and_the_source_is_left_alone(self, case_, source_of, tmp_path):
         config, methods = ARMS[case_]
-        source = sources[config, 0]
+        source = source_of(config)
         before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
         arm = arm_spec(run_spec(config, anchors=ANCHORS), source, *methods)
         placebo = arm_spec(run_spec(config, anchors=ANCHORS), source, *methods, scrambled=True)
@@ -278,8 +278,8 @@ class TestArms:
         assert len({result["networks.safetensors"] for result in found}) == 3
         assert {path: path.read_bytes() for path in source.rglob("*") if path.is_file()} == before
 
-    def test_the_placebo_starts_from_the_scrambled_source(self, sources, tmp_path):
-        source = sources[ppo(), 0]
+    def test_the_placebo_starts_from_the_scrambled_source(self, source_of, tmp_path):
+        source = source_of(ppo())
         # Everything that PPO's losses train but the heads is frozen, so it is still there at the end.
         settings = {"freeze": ["policy_body", "value_body"]}
         spec = arm_spec(run_spec(), source, ("fine_tune", settings), scrambled=True)
@@ -290,16 +290,18 @@ class TestArms:
                 assert sorted(ours[role][name].ravel()) == sorted(array.ravel())
                 assert not (ours[role][name] == array).all()
 
-    def test_frozen_roles_are_the_source_s_to_the_end(self, sources, tmp_path):
-        source = sources[dqn(), 0]
+    def test_frozen_roles_are_the_source_s_to_the_end(self, source_of, tmp_path):
+        source = source_of(dqn())
         spec = arm_spec(run_spec(dqn()), source, ("fine_tune", {"freeze": ["value_body"]}))
         folder = carry_out(spec, tmp_path, source)
         ours, theirs = (as_bytes(read_networks(one / "agent" / "networks.safetensors")) for one in (folder, source))
         assert {name for name in ours if ours[name] == theirs[name]} == {"value_body/0.weight", "value_body/0.bias"}
 
-    def test_knowledge_is_the_source_s_own_seed(self, sources, tmp_path):
+    def test_knowledge_is_the_source_s_own_seed(self, source_of, tmp_path):
         found = [
-            outputs(carry_out(arm_spec(run_spec(), sources[ppo(), seed], "fine_tune"), tmp_path, sources[ppo(), seed]))
+            outputs(
+                carry_out(arm_spec(run_spec(), source_of(ppo(), seed), "fine_tune"), tmp_path, source_of(ppo(), seed))
+            )
             for seed in (0, 1)
         ]
         assert found[0]["networks.safetensors"] != found[1]["networks.safetensors"]
