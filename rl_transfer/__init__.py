@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from rl_transfer.analysis import judge as judge
     from rl_transfer.api import export_actor as export_actor
     from rl_transfer.api import import_source as import_source
-    from rl_transfer.api import judge_curves as judge_curves
     from rl_transfer.api import rate_predictors as rate_predictors
     from rl_transfer.api import run_study as run_study
     from rl_transfer.api import select_source as select_source
     from rl_transfer.api import train_sources as train_sources
     from rl_transfer.api import tune_study as tune_study
+    from rl_transfer.report import judge_curves as judge_curves
     from rl_transfer.warm_starting import warm_start as warm_start
 
 __version__ = "0.1.0"

@@ -15,8 +15,8 @@ from typing import Annotated
 import tyro
 
 from rl_transfer.analysis.curve_file import mean_return, read_curve
-from rl_transfer.api import Silent, plan
-from rl_transfer.execute import Plan, assign_folders, execute
+from rl_transfer.api import plan
+from rl_transfer.execute import Plan, Silent, assign_folders, execute
 from rl_transfer.store import Store
 
 FOLDER = Path(__file__).parent / "pools"

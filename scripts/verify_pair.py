@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from rl_transfer.analysis.curve_file import read_curve
-from rl_transfer.api import Silent, plan
+from rl_transfer.api import plan
 from rl_transfer.errors import RLTransferError
-from rl_transfer.execute import Plan, assign_folders, execute
+from rl_transfer.execute import Plan, Silent, assign_folders, execute
 from rl_transfer.store import Store, read_json
 from rl_transfer.study import ScoreConfig
 

@@ -5,10 +5,11 @@ from rl_transfer.execute.estimate import minutes_left, steps_per_second
 from rl_transfer.execute.examine_pair import Examination, examine_pair
 from rl_transfer.execute.forecast import Cost, LookForecast, PairForecast, costs, forecast
 from rl_transfer.execute.importing import Import, import_file
-from rl_transfer.execute.local import Failure, Observer, assign_folders, count_workers, execute
+from rl_transfer.execute.local import Failure, assign_folders, count_workers, execute
 from rl_transfer.execute.looks import execute_looks
 from rl_transfer.execute.manifest import refuse_other_study, write_manifest
 from rl_transfer.execute.new_pair import NewPair, write_pair
+from rl_transfer.execute.observer import Observer, Silent
 from rl_transfer.execute.plan import Plan, PlannedRun, plan_study
 from rl_transfer.execute.reach import Reach, reaches
 from rl_transfer.execute.selecting import select
@@ -31,6 +32,7 @@ __all__ = [
     "Plan",
     "PlannedRun",
     "Reach",
+    "Silent",
     "StoredSource",
     "assign_folders",
     "costs",

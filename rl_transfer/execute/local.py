@@ -4,30 +4,14 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from filelock import FileLock
 
 from rl_transfer.errors import ConfigError, RLTransferError
+from rl_transfer.execute.observer import Observer
 from rl_transfer.execute.plan import ROLE_ORDER, Plan, PlannedRun
 from rl_transfer.execute.workers import Workers
 from rl_transfer.store import Store, write_spec
-
-
-class Observer(Protocol):
-    """Who wants to know how a study goes on."""
-
-    def begin(self, *, runs: int, stored_runs: int, steps: int, stored_steps: int, stage: str = "") -> None:
-        """Before the first run, and before each look's: how much there is, and how much of it is stored already."""
-
-    def run_started(self, run: str, steps: int) -> None:
-        """A run starts, with this budget."""
-
-    def run_progress(self, run: str, step: int, mean_return: float | None) -> None:
-        """A run got to this step; its last evaluation had this mean return."""
-
-    def run_ended(self, run: str, outcome: str) -> None:
-        """A run ended: ``completed``, ``diverged``, ``environment_failed``, ``crashed`` or ``not run``."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from rl_transfer.analysis import compare, load_study
 from rl_transfer.analysis.manifest import BASELINE, controls
-from rl_transfer.execute.local import Failure, Observer, execute
+from rl_transfer.execute.local import Failure, execute
+from rl_transfer.execute.observer import Observer
 from rl_transfer.execute.plan import Plan, PlannedRun
 from rl_transfer.store import Store
 from rl_transfer.study import Look

@@ -12,8 +12,9 @@ from rl_transfer.analysis import Candidate, Costs, PairData, PairEntry, Predicti
 from rl_transfer.analysis.manifest import BASELINE
 from rl_transfer.errors import ConfigError, RLTransferError
 from rl_transfer.execute.early_runs import Early, cell
-from rl_transfer.execute.local import Observer, assign_folders, execute
+from rl_transfer.execute.local import assign_folders, execute
 from rl_transfer.execute.manifest import pair_entry
+from rl_transfer.execute.observer import Observer
 from rl_transfer.execute.probes import PROBED, UNASKABLE, Probes, Sample, probe, sample_agent
 from rl_transfer.execute.selection_matrix import Matrix
 from rl_transfer.stats import mean_score

@@ -14,8 +14,9 @@ import numpy as np
 
 from rl_transfer.analysis import PairEntry, load_pair
 from rl_transfer.errors import ConfigError, RLTransferError
-from rl_transfer.execute.local import Observer, assign_folders, execute
+from rl_transfer.execute.local import assign_folders, execute
 from rl_transfer.execute.manifest import pair_entry
+from rl_transfer.execute.observer import Observer
 from rl_transfer.execute.plan import Plan, PlannedRun, plan_runs
 from rl_transfer.execute.tuning_space import Space, search_space, to_drawn, to_hyperparameters
 from rl_transfer.stats import mean_score
