@@ -11,7 +11,7 @@ from matplotlib.transforms import Transform, blended_transform_factory
 from numpy.typing import ArrayLike
 
 from rl_transfer.analysis import Comparison, PairData, RunData
-from rl_transfer.report.svg import inline, style
+from rl_transfer.report.svg import style
 from rl_transfer.report.wording import contrast, count
 from rl_transfer.stats import Interval
 
@@ -35,15 +35,12 @@ _ROW = 0.27
 _FAR = 1e6
 
 
-def forest(comparisons: Sequence[Comparison], margin: float) -> str:
+def forest(comparisons: Sequence[Comparison], margin: float) -> Figure:
     """Draw all differences with their intervals, one panel a pair.
 
     Args:
         comparisons: All comparisons of a study, by pair.
         margin: Differences inside +-margin are negligible; shaded.
-
-    Returns:
-        An ``<svg>`` element.
     """
     panels = [_lines(pair, list(group)) for pair, group in groupby(comparisons, key=lambda comparison: comparison.pair)]
     rows = [len(panel) for panel in panels]
@@ -57,7 +54,7 @@ def forest(comparisons: Sequence[Comparison], margin: float) -> str:
             _finding_rows(axes, panel, blended_transform_factory(figure.transFigure, axes.transData))
             _ground(axes, len(panel), margin, reach)
         axes_P[-1, 0].set_xlabel("difference in mean score, arm minus baseline (right of 0: the arm learned faster)")
-        return inline(figure, "forest")
+    return figure
 
 
 def _lines(pair: str, comparisons: Sequence[Comparison]) -> list[str | Comparison]:
@@ -124,16 +121,12 @@ def arms_together(pair: PairData, arm: str | None) -> list[tuple[str, str]]:
     return [(name, role) for name, role in [(pair.entry.baseline, "baseline"), *controls] if pair.of_arm(name)]
 
 
-def curves(pair: PairData, arm: str | None, name: str) -> str:
+def curves(pair: PairData, arm: str | None) -> Figure:
     """Draw the learning curves of one transfer arm, its controls and the baseline: all runs, and each mean.
 
     Args:
         pair: The pair.
         arm: The transfer arm; None for the baseline alone.
-        name: What the figure's element ids start with.
-
-    Returns:
-        An ``<svg>`` element.
     """
     with style():
         figure = Figure(figsize=(6.4, 3.6))
@@ -152,7 +145,7 @@ def curves(pair: PairData, arm: str | None, name: str) -> str:
         _return_axis(axes, pair)
         columns = 4 if len(axes.get_legend_handles_labels()[0]) <= 4 else 3
         figure.legend(loc="lower center", ncols=columns, columnspacing=1.4, frameon=False)
-        return inline(figure, name)
+    return figure
 
 
 def _curves_of_arm(axes: Axes, runs: Sequence[RunData], role: str, called: str) -> None:

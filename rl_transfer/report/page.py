@@ -100,7 +100,9 @@ def _study(results: StudyResults) -> dict[str, Any]:
         "charged": any(run.costs for pair in data.pairs for run in pair.finished),
         "remarks": remarks_explained(results.comparisons),
         "levels": _levels(data.manifest),
-        "forest": Markup(forest(results.comparisons, data.manifest.margin)) if results.comparisons else "",
+        "forest": Markup(inline(forest(results.comparisons, data.manifest.margin), "forest"))
+        if results.comparisons
+        else "",
         "comparisons": results.comparisons,
         "several_cells": any(number > 1 for number in families.values()),
         "sources": sheets.sources_sheet(data),
@@ -198,4 +200,5 @@ def _curves(index: int, pair: PairData) -> Iterator[dict[str, Any]]:
     """One figure a transfer arm with finished runs, or one of the baseline alone."""
     for number, arm in enumerate(list(pair.entry.arms) or [None]):
         if pair.runs:
-            yield {"arm": arm or pair.entry.baseline, "svg": Markup(curves(pair, arm, f"curves{index}-{number}"))}
+            svg = inline(curves(pair, arm), f"curves{index}-{number}")
+            yield {"arm": arm or pair.entry.baseline, "svg": Markup(svg)}
