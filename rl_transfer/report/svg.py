@@ -34,10 +34,7 @@ def style() -> Iterator[None]:
 
 def whole(figure: Figure) -> bytes:
     """Turn a figure, made under `style`, into an SVG file of its own."""
-    file = StringIO()
-    with style():
-        figure.savefig(file, format="svg", metadata=_NO_METADATA)
-    return file.getvalue().encode()
+    return _svg(figure).encode()
 
 
 def inline(figure: Figure, name: str) -> str:
@@ -50,10 +47,15 @@ def inline(figure: Figure, name: str) -> str:
     Returns:
         The element. It scales with the page.
     """
-    file = StringIO()
-    figure.savefig(file, format="svg", metadata=_NO_METADATA)
-    svg = file.getvalue()
+    svg = _svg(figure)
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg, count=2)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg))
     return re.sub(r'((?:\bid="|href="#|url\(#))', rf"\g<1>{name}-", svg)
+
+
+def _svg(figure: Figure) -> str:
+    file = StringIO()
+    with style():
+        figure.savefig(file, format="svg", metadata=_NO_METADATA)
+    return file.getvalue()
