@@ -33,23 +33,16 @@ from rl_transfer.study.learners import (
     LearnerConfig,
     PPOConfig,
 )
-from rl_transfer.study.load import (
-    Cell,
-    LoadedPair,
-    LoadedStudy,
-    Rung,
-    checked_name,
-    load_study,
-    parse_features,
-    parse_overrides,
-    parse_task,
-)
+from rl_transfer.study.load import load_study
+from rl_transfer.study.load_pairs import checked_name
+from rl_transfer.study.loaded import Cell, LoadedPair, LoadedStudy, Rung
 from rl_transfer.study.looks import Look, LooksConfig
 from rl_transfer.study.mapping import ChannelsConfig, Entries, EntryConfig, KeyConfig, MappingConfig, ObservationConfig
 from rl_transfer.study.shipped import looks_like_path, shipped_names
 from rl_transfer.study.sources import FIRST_SOURCE, ONLY_SOURCE, PairSource, SourceConfig, source_arm
 from rl_transfer.study.spec import ImportedFile, OtherSourceSpec, RunSpec, SourceSpec
 from rl_transfer.study.task import TaskConfig
+from rl_transfer.study.texts import parse_features, parse_overrides, parse_task
 from rl_transfer.study.tuning import FIRST_TUNING_SEED, ChoicesConfig, RangeConfig, TunedConfig, TuningConfig
 
 __all__ = [

@@ -9,18 +9,11 @@ from typing import Any
 from rl_transfer.errors import ConfigError, nearest
 from rl_transfer.study.config import PairConfig, StudyConfig
 from rl_transfer.study.draft import Draft, Place
-from rl_transfer.study.load import (
-    Cell,
-    LoadedPair,
-    LoadedStudy,
-    Overrides,
-    checked_name,
-    finished,
-    lay_source_over,
-    own_learners,
-)
+from rl_transfer.study.load_pairs import checked_name, finished, lay_source_over, own_learners
+from rl_transfer.study.loaded import Cell, LoadedPair, LoadedStudy
 from rl_transfer.study.shipped import find_file, looks_like_path, shipped_names
 from rl_transfer.study.task import TaskConfig
+from rl_transfer.study.texts import Overrides
 from rl_transfer.study.yaml_file import read_yaml
 
 _LONGEST = 64
