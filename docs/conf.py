@@ -1,5 +1,10 @@
 """The documentation as a site: `make docs` builds it, and any warning, a broken link among them, is an error."""
 
+from typing import Any
+
+import numpy.typing
+from sphinx.application import Sphinx
+
 from rl_transfer import __version__
 
 project = "rl_transfer"
@@ -10,18 +15,35 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "rl_transfer"
-html_theme_options = {"navigation_with_keys": True}
+html_show_copyright = False
 
 # Headings are link targets under the names that a plain git viewer gives them.
 myst_heading_anchors = 3
-# A page that two people may write at once (docs/*.md) is found by its file name alone: see index.md.
 
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_member_order = "bysource"
-napoleon_google_docstring = True
 napoleon_numpy_docstring = False
-# Attributes are named after their classes in docstrings and once more by autodoc: only the first is a link target.
 napoleon_use_ivar = True
-# Other projects' types, and type aliases that are no objects, have no page here.
-nitpick_ignore_regex = [(r"py:.*", r".*")]
+# Written out, it is a paragraph.
+numpy.typing.ArrayLike = type("ArrayLike", (), {"__module__": "numpy.typing"})  # type: ignore[misc]
+# The table of contents names pages that may not be there yet.
+suppress_warnings = ["toc.empty_glob"]
+# Types of other projects and inner ones have no page here; functions and methods that a docstring refers to must.
+nitpick_ignore_regex = [(r"py:class", r".*"), (r"py:func", r"torch\..*")]
+
+
+def _keep_colons(_app: Sphinx, what: str, _name: str, _thing: Any, _options: Any, lines: list[str]) -> None:
+    """Keep napoleon from taking what stands before a colon for a type: no docstring here repeats the annotations."""
+    if what in ("attribute", "data", "property"):
+        lines.insert(0, "")
+    elif "Returns:" in lines:
+        start = lines.index("Returns:")
+        end = next((place for place in range(start + 1, len(lines)) if lines[place][:1].strip()), len(lines))
+        said = [line.strip() for line in lines[start + 1 : end]]
+        lines[start:end] = [f":returns: {said[0]}", *("    " + line for line in said[1:]), ""]
+
+
+def setup(app: Sphinx) -> None:
+    """Called by Sphinx."""
+    app.connect("autodoc-process-docstring", _keep_colons, priority=400)
