@@ -1,5 +1,6 @@
 """The documentation as a site: `make docs` builds it, and any warning, a broken link among them, is an error."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy.typing
@@ -27,8 +28,6 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 # Written out, it is a paragraph.
 numpy.typing.ArrayLike = type("ArrayLike", (), {"__module__": "numpy.typing"})  # type: ignore[misc]
-# The table of contents names pages that may not be there yet.
-suppress_warnings = ["toc.empty_glob"]
 # Types of other projects and inner ones have no page here; functions and methods that a docstring refers to must.
 nitpick_ignore_regex = [(r"py:class", r".*"), (r"py:func", r"torch\..*")]
 
@@ -44,6 +43,15 @@ def _keep_colons(_app: Sphinx, what: str, _name: str, _thing: Any, _options: Any
         lines[start:end] = [f":returns: {said[0]}", *("    " + line for line in said[1:]), ""]
 
 
+def _only_written(_app: Sphinx, page: str, content: list[str]) -> None:
+    """Leave out of the table of contents what is announced and not written."""
+    if page == "index":
+        there = {file.stem for file in Path(__file__).parent.glob("*.md")}
+        lines = content[0].splitlines()
+        content[0] = "\n".join(line for line in lines if line not in ("signals", "tensorboard") or line in there)
+
+
 def setup(app: Sphinx) -> None:
     """Called by Sphinx."""
+    app.connect("source-read", _only_written)
     app.connect("autodoc-process-docstring", _keep_colons, priority=400)

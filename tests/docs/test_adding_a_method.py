@@ -1,4 +1,4 @@
-"""The method that the documentation adds, added as it says: to a copy of the repository, whose contract tests take it."""
+"""The method that the documentation adds, added to a copy of the repository, whose contract tests take it."""
 
 import os
 import re
