@@ -8,7 +8,7 @@ STORE ?= runs
 # Compiled modules make collecting tests and starting runs faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo install test check soak lock clean
+.PHONY: help demo install test check docs soak lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -39,6 +39,10 @@ check: $(VENV)/.all ## lint, format, types, import contracts, all tests but the 
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --quiet -n auto --dist loadgroup -m "not soak"
 
+docs: $(VENV)/.all ## build the documentation into docs/_build/html; a broken link is an error
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build/html
+	@echo "Documentation: docs/_build/html/index.html"
+
 soak: $(VENV)/.all ## the tests that take long
 	$(BIN)/python -m pytest -m soak --verbose --capture=no
 
@@ -46,4 +50,4 @@ lock: ## write constraints.txt anew: every version that the newest allowed relea
 	scripts/lock.sh $(PYTHON)
 
 clean: ## remove what building and testing left behind; the store is kept
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist docs/_build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -29,6 +29,7 @@ from rl_transfer.study import (
     load_study,
 )
 from rl_transfer.study.rl_zoo import ZooEntry, zoo_entry, zoo_version
+from rl_transfer.study.shipped import schema_address
 from rl_transfer.study.yaml_file import dump_yaml
 from rl_transfer.tasks import TaskFacts, inspect_task, keyword_parameters
 from rl_transfer.tasks.spaces import form, keys, mapping_template, quoted, short
@@ -136,6 +137,7 @@ def _pair_text(wanted: NewPair, file: Path) -> str:
         | _mapping(facts["source"], facts["target"])
         | _hyperparameters(learner, entry)
         | _numbers(wanted)
+        | {"schema": schema_address("pair")}
         | {"name": wanted.name, "file": shlex.quote(str(file)), "rollout": learner.rollout_steps, "points": _POINTS}
     )
     return environment.get_template("pair.yaml.jinja").render(values)

@@ -36,8 +36,14 @@ def _entropy_coefficient(value: Any) -> Any:
     return value
 
 
-Schedule = Annotated[float | str, BeforeValidator(_schedule)]
-EntropyCoefficient = Annotated[float | str, BeforeValidator(_entropy_coefficient)]
+# What editors are told of both (configs/schema).
+_Falling = Annotated[str, Field(pattern=r"^lin_")]
+_Learned = Annotated[str, Field(pattern=r"^auto(_|$)")]
+
+Schedule = Annotated[float | str, BeforeValidator(_schedule, json_schema_input_type=PositiveFloat | _Falling)]
+EntropyCoefficient = Annotated[
+    float | str, BeforeValidator(_entropy_coefficient, json_schema_input_type=PositiveFloat | _Learned)
+]
 Activation = Literal["tanh", "relu", "elu", "leaky_relu"]
 Layers = Many[PositiveInt]
 TrainedPart = Literal["policy", "value"]
@@ -88,9 +94,9 @@ class Learner(Frozen):
     learning_rate: Schedule
     activation: Activation = "relu"
     features: FeaturesConfig | None = None
-    normalize: Annotated[NormalizeConfig, BeforeValidator(_both_or_neither)] = NormalizeConfig(
-        observation=False, reward=False
-    )
+    normalize: Annotated[
+        NormalizeConfig, BeforeValidator(_both_or_neither, json_schema_input_type=bool | NormalizeConfig)
+    ] = NormalizeConfig(observation=False, reward=False)
 
     @property
     @abstractmethod

@@ -18,6 +18,11 @@ def shipped_names(kind: Kind) -> list[str]:
     return sorted(file.stem for file in _folder(kind).glob("*.yaml"))
 
 
+def schema_address(of: Literal["pair", "study"]) -> str:
+    """The address of the shipped JSON Schema, for the line by which editors find it from any folder."""
+    return (Path(str(files("rl_transfer_configs"))) / "schema" / f"{of}.schema.json").as_uri()
+
+
 def looks_like_path(text: str) -> bool:
     """Whether a user who wrote this meant a file and not a shipped name."""
     return text.endswith((".yaml", ".yml")) or "/" in text or "\\" in text or set(text) == {"."}

@@ -2,12 +2,16 @@
 
 import json
 import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import gymnasium
 import numpy as np
 import pytest
 import yaml
 from gymnasium import spaces
+from jsonschema import Draft7Validator
 
 from rl_transfer.api import new_pair
 from rl_transfer.errors import ConfigError
@@ -100,7 +104,7 @@ def test_it_is_planned_as_it_is_and_its_numbers_are_the_measured_ones(tmp_path):
     plan = plan_study(load_study(str(file)), Store(tmp_path / "runs"))
     assert plan.notes == ()
     assert {run.arm for run in plan.runs} == {"source", "scratch", "fine_tune", "fine_tune.placebo"}
-    assert all(len(line) <= 120 for line in text.splitlines() if str(file) not in line)
+    assert all(len(line) <= 120 for line in text.splitlines()[1:] if str(file) not in line)
 
 
 @pytest.mark.slow
@@ -110,6 +114,13 @@ def test_numbers_follow_the_environment(tmp_path):
     assert -17 < config.score.random < -13
     assert config.target.kwargs == {"scale": -3.0}
     assert config.source.kwargs == {}
+
+
+def test_its_first_line_names_the_shipped_schema_which_it_obeys(tmp_path):
+    text, _, _ = written(tmp_path, target_kwargs=["size=4"])
+    address = urlsplit(text.splitlines()[0].partition("$schema=")[2])
+    schema = json.loads(Path(url2pathname(address.path)).read_text(encoding="utf-8"))
+    assert list(Draft7Validator(schema).iter_errors(yaml.safe_load(text))) == []
 
 
 def test_without_a_threshold_the_best_that_was_seen_is_the_reference_and_the_file_says_so(tmp_path):
@@ -140,7 +151,7 @@ def test_spaces_of_two_forms_get_a_mapping_that_covers_them(tmp_path):
     assert len(config.mapping.observation) == 200
     assert config.mapping.action is None
     assert "observation: Box(2) of float32 in the source, Box(200) of float32 in the target" in text
-    assert all(len(line) <= 120 for line in text.splitlines() if str(file) not in line)
+    assert all(len(line) <= 120 for line in text.splitlines()[1:] if str(file) not in line)
 
 
 def test_hyperparameters_are_the_zoo_s_and_what_it_sets_besides_can_not_reach_the_file(tmp_path, monkeypatch):
