@@ -1,0 +1,40 @@
+"""TensorBoard itself, on this machine only."""
+
+import threading
+from collections.abc import Callable
+from contextlib import redirect_stderr
+from io import StringIO
+from pathlib import Path
+
+from rl_transfer.errors import ConfigError
+
+_HIGHEST_PORT = 65535
+
+
+def serve_tensorboard(folder: Path, port: int | None, ready: Callable[[str], None]) -> None:
+    """Run TensorBoard on a folder until Ctrl-C, reachable from this machine only.
+
+    Args:
+        folder: What to show.
+        port: Where; 0 takes any free one, None the first free one from 6006 on.
+        ready: Is told the address once pages can be loaded.
+
+    Raises:
+        ConfigError: If the port is none, or another program has it.
+    """
+    from tensorboard import program  # type: ignore[import-untyped]
+
+    if port is not None and not 0 <= port <= _HIGHEST_PORT:
+        raise ConfigError(f"must be 0 (any free one) to {_HIGHEST_PORT}, not {port}", key="--port")
+    board = program.TensorBoard()
+    board.configure(logdir=str(folder), host="localhost", port=port)
+    try:
+        with redirect_stderr(StringIO()):  # advice about options of its own command, which is not ours
+            address = board.launch()
+    except program.TensorBoardServerException as error:
+        raise ConfigError(f"TensorBoard can't start: {error.msg}; --port 0 takes any free one", key="--port") from error
+    ready(address)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        return
