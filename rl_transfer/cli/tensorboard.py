@@ -22,13 +22,14 @@ class TensorBoard:
         """Serve until Ctrl-C."""
         from rl_transfer.api import tensorboard_of
         from rl_transfer.report import serve_tensorboard
-        from rl_transfer.report.places import from_here
+        from rl_transfer.report.tensorboard.server import views
 
         folder = tensorboard_of(self.study, store=self.store)
 
         def ready(address: str) -> None:
-            print(f"{folder.parent.name}: {address} (Ctrl-C ends it)", flush=True)
-            print(f"shows {from_here(folder)}", flush=True)
+            print(f"{folder.parent.name} in TensorBoard, for this machine only (Ctrl-C ends it): {address}")
+            for what, where in views(folder, address).items():
+                print(f"  {what:10}{where}", flush=True)
 
         serve_tensorboard(folder, self.port, ready)
         return 0

@@ -26,7 +26,7 @@ class EventFile:
     """What one TensorBoard run is to show, written as a whole at the end.
 
     Args:
-        wall_time: When it happened, in seconds since 1970; one time for all of it.
+        wall_time: When it happened as TensorBoard tells it, in seconds since 1970; one time for all of it.
     """
 
     def __init__(self, wall_time: float) -> None:
@@ -67,12 +67,15 @@ class EventFile:
         metadata = hparams_metadata.create_summary_metadata(content)
         self._summary(0, _Value(tag=tag, metadata=metadata, tensor=hparams_metadata.NULL_TENSOR))
 
-    def write(self, folder: Path) -> Path:
+    def write(self, folder: Path, after: float) -> Path:
         """Write the file into a TensorBoard run's folder, made if need be.
 
         A running TensorBoard reads a file on from where it was, whatever became of its content: other content needs
-        another name. Files are read in the order of their names, so that this one comes after those that were made
-        before its time.
+        another name. Files of a folder are read in the order of their names, which begin with a time.
+
+        Args:
+            folder: The folder.
+            after: Files that were made up to this time, in seconds since 1970, come before it.
 
         Returns:
             The file.
@@ -82,7 +85,7 @@ class EventFile:
         """
         content = self._content.getvalue()
         digest = hashlib.sha256(content).hexdigest()[:12]
-        path = folder / f"events.out.tfevents.{int(self._wall_time) + 1:010d}.{digest}"
+        path = folder / f"events.out.tfevents.{int(after) + 1:010d}.{digest}"
         folder.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         return path

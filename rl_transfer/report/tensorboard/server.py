@@ -5,8 +5,10 @@ from collections.abc import Callable
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
+from urllib.parse import quote, urlencode
 
 from rl_transfer.errors import ConfigError
+from rl_transfer.report.tensorboard.folder import STUDY
 
 _HIGHEST_PORT = 65535
 
@@ -38,3 +40,27 @@ def serve_tensorboard(folder: Path, port: int | None, ready: Callable[[str], Non
         threading.Event().wait()
     except KeyboardInterrupt:
         return
+
+
+def views(folder: Path, address: str) -> dict[str, str]:
+    """Addresses of a study's views with the runs chosen that matter there: of more than 40, TensorBoard shows none.
+
+    Args:
+        folder: The folder that is served.
+        address: Where it is served.
+
+    Returns:
+        Addresses by what they show; those of the summary only once the study is judged.
+    """
+    pairs = sorted(path.name for path in folder.iterdir() if not path.name.startswith("_"))
+    found = {}
+    if (folder / STUDY).is_dir():
+        whole, arms = quote(f"^{STUDY}$"), quote(f"^{STUDY}/")
+        found["verdicts"] = f"{address}#text&regexInput={whole}"
+        found["arms"] = f"{address}#custom_scalars&regexInput={arms}&_smoothingWeight=0"
+        found["figures"] = f"{address}#images&regexInput={whole}"
+        found["settings"] = f"{address}#hparams"
+    for pair in pairs[:1]:
+        chosen = {"runFilter": f"^{pair}/", "runColorGroup": "regex:(.*)/seed", "smoothing": "0"}
+        found["runs"] = f"{address}?{urlencode(chosen)}#timeseries"
+    return found

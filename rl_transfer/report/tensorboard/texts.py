@@ -29,20 +29,20 @@ def texts(store: Path, results: StudyResults) -> Iterator[tuple[str, str]]:
     Raises:
         RLTransferError: If a run's table can't be read.
     """
-    yield "study/verdicts", verdicts(results)
+    yield "conclusions/verdicts", verdicts(results)
     failures = failures_sheet(results.data)
     if failures.rows:
-        yield "study/failed and missing runs", table(failures.columns, failures.rows)
+        yield "conclusions/failed and missing runs", table(failures.columns, failures.rows)
     for pair in results.data.pairs:
-        yield f"numbers/{pair.name}", _sheet(numbers_sheet(pair))
+        yield f"measures/{pair.name}", _sheet(numbers_sheet(pair))
         for about, sheet in transfer_sheets(store, pair):
-            yield f"carried/{pair.name}: {about}", _sheet(sheet)
+            yield f"transferred/{pair.name}: {about}", _sheet(sheet)
 
 
 def verdicts(results: StudyResults) -> str:
     """The verdicts: each arm's in words, what the pairs say together, and the table of all comparisons."""
     words = [f"- {plain(f'{pair}, {arm}: {line}')}" for pair, of in results.words.items() for arm, line in of.items()]
-    across = [f"- {plain(line)}" for line in together_lines(results.across)]
+    across = [plain(line) for line in together_lines(results.across)]
     explained = [f"- {plain(f'{word}: {meaning}')}" for word, meaning in remarks_explained(results.comparisons).items()]
     columns = ["pair", "arm", "compared", "verdict", "difference", "interval", "p", "n"]
     margin = results.data.manifest.margin
@@ -51,7 +51,7 @@ def verdicts(results: StudyResults) -> str:
         f"n: runs of the arm/of its baseline. Differences inside ±{margin:g} are negligible."
     )
     rows = [_cells(comparison) for comparison in results.comparisons]
-    parts = [words, across, [table(columns, rows)] if rows else [], [about], explained]
+    parts = [words, *([line] for line in across), [table(columns, rows)] if rows else [], [about], explained]
     return "\n\n".join("\n".join(part) for part in parts if part)
 
 

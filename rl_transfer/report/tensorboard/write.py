@@ -7,7 +7,7 @@ from typing import Self
 
 from matplotlib.figure import Figure
 
-from rl_transfer.analysis import PairData, RunData, StudyResults
+from rl_transfer.analysis import PairData, RunData, SourceData, StudyResults
 from rl_transfer.report.figures import curves, forest
 from rl_transfer.report.maps import ladder_figures, matrix_figures
 from rl_transfer.report.places import checked_name, study_folder, tensorboard_folder
@@ -56,17 +56,17 @@ def write_tensorboard(store: Path, results: StudyResults) -> Path:
         link_runs(store, manifest, fresh)
         judged = [_Judged.of(store, pair, run) for pair in pairs for run in pair.runs]
         settings = of_one_type(one.settings for one in judged)
-        ended = max([one.ended for one in judged], default=_changed(study_folder(store, manifest.name) / "study.json"))
+        begun, ended = _lasted(store, results)
         for one, own in zip(judged, settings, strict=True):
             one.write(store, fresh, own)
         for arm in dict.fromkeys(arm for pair in pairs for arm in arms_of(pair)):
-            means = EventFile(ended)
+            means = EventFile(begun)
             write_arm(means, pairs, arm)
-            means.write(fresh / STUDY / checked_name(arm))
-        study = EventFile(ended)
+            means.write(fresh / STUDY / checked_name(arm), ended)
+        study = EventFile(begun)
         write_experiment(study, manifest.description, settings, (tag for one in judged for tag in one.results))
         _write_summary(study, store, results)
-        study.write(fresh / STUDY)
+        study.write(fresh / STUDY, ended)
     return folder
 
 
@@ -84,7 +84,7 @@ class _Judged:
     def of(cls, store: Path, pair: PairData, run: RunData) -> Self:
         folder = store / run.path
         settings = settings_of(pair, run, read_json(folder / "spec.json")["spec"])
-        return cls(pair, run, settings, results_of(pair, run), _changed(folder / "status.json"))
+        return cls(pair, run, settings, results_of(pair, run), _ended(store, run))
 
     def write(self, store: Path, tree: Path, settings: Settings) -> None:
         """Put a folder in the place of the run's link: with links to its files, and one more file."""
@@ -93,16 +93,30 @@ class _Judged:
         for events in sorted((store / self.run.path / "events").glob("*.tfevents.*")):
             link(place / events.name, events)
         file = EventFile(self.ended)
-        write_session(file, settings, self.run, self.ended - self.run.costs.get("wall_seconds", 0.0), self.ended)
+        write_session(file, settings, self.run, _begun(store, self.run), self.ended)
         for step, score in zip(self.pair.entry.grid, self.run.score_T, strict=True):
             file.scalars(step, {SCORE: score})
         file.scalars(self.pair.entry.target_steps, self.results)
-        file.write(place)
+        file.write(place, self.ended)
 
 
-def _changed(path: Path) -> float:
-    """When a file was last written, in seconds since 1970."""
-    return path.stat().st_mtime
+def _lasted(store: Path, results: StudyResults) -> tuple[float, float]:
+    """When a study's first run began and its last one ended, in seconds since 1970.
+
+    TensorBoard lists first what began first; so the summary stands above the runs.
+    """
+    runs = [run for pair in results.data.pairs for run in pair.finished]
+    planned = (study_folder(store, results.data.manifest.name) / "study.json").stat().st_mtime
+    begun = min((_begun(store, run) for run in runs), default=planned)
+    return begun - 1.0, max((_ended(store, run) for run in runs), default=planned)
+
+
+def _begun(store: Path, run: SourceData) -> float:
+    return _ended(store, run) - run.costs.get("wall_seconds", 0.0)
+
+
+def _ended(store: Path, run: SourceData) -> float:
+    return (store / run.path / "status.json").stat().st_mtime
 
 
 def _write_summary(study: EventFile, store: Path, results: StudyResults) -> None:
@@ -117,7 +131,7 @@ def _figures(results: StudyResults) -> Iterator[tuple[str, Figure]]:
     """The report's figures, each with its tag."""
     manifest, comparisons = results.data.manifest, results.comparisons
     if comparisons:
-        yield "verdicts", forest(comparisons, manifest.margin)
+        yield "conclusions/differences", forest(comparisons, manifest.margin)
     for kind, draw in (("ladder", ladder_figures), ("matrix", matrix_figures)):
         for name, figure in draw(manifest, comparisons):
             yield f"{kind}/{name}", figure
