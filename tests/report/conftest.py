@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -150,5 +151,5 @@ def write_events(folder: Path, steps: list[int]) -> None:
     writer = EventFileWriter(str(folder))
     for step in steps:
         value = Summary.Value(tag="eval/mean_return", simple_value=float(step))
-        writer.add_event(Event(step=step, wall_time=1.0, summary=Summary(value=[value])))
+        writer.add_event(Event(step=step, wall_time=time.time(), summary=Summary(value=[value])))
     writer.close()
