@@ -1,6 +1,7 @@
 """The public Python API: what the commands do, as functions."""
 
 from rl_transfer.api.agents import export_actor
+from rl_transfer.api.looking import tensorboard_of
 from rl_transfer.api.pairs import new_pair
 from rl_transfer.api.selecting import rate_predictors, select_source
 from rl_transfer.api.sources import import_source, train_sources
@@ -17,6 +18,7 @@ __all__ = [
     "report_study",
     "run_study",
     "select_source",
+    "tensorboard_of",
     "train_sources",
     "tune_study",
 ]

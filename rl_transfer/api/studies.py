@@ -18,7 +18,7 @@ from rl_transfer.execute import (
     refuse_other_study,
     write_manifest,
 )
-from rl_transfer.report import write_html, write_tensorboard
+from rl_transfer.report import link_tensorboard, write_html, write_tensorboard
 from rl_transfer.store import Store
 from rl_transfer.study import (
     checked_name,
@@ -98,7 +98,9 @@ def run_study(
     place.open()
     refuse_other_study(planned, place)
     folders = assign_folders(planned, place)
-    write_manifest(planned, place, folders, _command(str(study), overrides, name))
+    manifest = write_manifest(planned, place, folders, _command(str(study), overrides, name))
+    if not manifest.with_name("verdicts.json").exists():
+        link_tensorboard(place.root, planned.study.name)  # so that TensorBoard can look on
     failures = execute_looks(planned, place, folders, workers=count, observer=observer or Silent())
     return report_study(planned.study.name, store=store, failures=failures, notes=planned.notes)
 
@@ -118,17 +120,31 @@ def report_study(
         RLTransferError: If the store has no such study, or a file is damaged.
     """
     root = Path(store).absolute()
-    Store(root).check()
-    name = Path(name).stem if name.endswith((".yaml", ".yml")) else name
-    studies = sorted(file.parent.name for file in root.glob("studies/*/study.json"))
-    if name not in studies:
-        hint = nearest(name, studies) if studies else "it has none yet"
-        raise RLTransferError(
-            f"{root}: no study {name!r} in this store; {hint}; 'rl-transfer run {name}' carries it out"
-        )
+    name = find_study(root, name)
     results = write_results(root, name)
     page, events = write_html(root, results), write_tensorboard(root, results)
     return StudyOutcome(results, tuple(failures), tuple(notes), page, events)
+
+
+def find_study(store: Path, name: str) -> str:
+    """The name of a study that a store has.
+
+    Args:
+        store: Folder of runs and results.
+        name: The study's name, or the path of its file.
+
+    Raises:
+        RLTransferError: If the store has no such study; says which is nearest, and how to carry one out.
+    """
+    Store(store).check()
+    name = Path(name).stem if name.endswith((".yaml", ".yml")) else name
+    studies = sorted(file.parent.name for file in store.glob("studies/*/study.json"))
+    if name not in studies:
+        hint = nearest(name, studies) if studies else "it has none yet"
+        raise RLTransferError(
+            f"{store}: no study {name!r} in this store; {hint}; 'rl-transfer run {name}' carries it out"
+        )
+    return name
 
 
 def _command(study: str, overrides: Sequence[str], name: str | None) -> list[str]:

@@ -11,6 +11,7 @@ from rl_transfer.cli.new import New
 from rl_transfer.cli.plan import Plan
 from rl_transfer.cli.select import Select
 from rl_transfer.cli.source import Source
+from rl_transfer.cli.tensorboard import TensorBoard
 from rl_transfer.cli.tune import Tune
 
 _Study = Annotated[str, tyro.conf.arg(name="STUDY", metavar="STUDY")]
@@ -143,6 +144,7 @@ class List:
 Command = (
     Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[TensorBoard, tyro.conf.subcommand("tensorboard")]
     | Annotated[Check, tyro.conf.subcommand("check")]
     | Annotated[Plan, tyro.conf.subcommand("plan")]
     | Annotated[Judge, tyro.conf.subcommand("judge")]

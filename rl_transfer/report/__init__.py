@@ -7,17 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rl_transfer.report.events import write_tensorboard
     from rl_transfer.report.judged import CurvesOutcome, judge_curves
     from rl_transfer.report.page import write_html, write_judged_html
     from rl_transfer.report.places import tensorboard_command
     from rl_transfer.report.progress import LiveProgress
     from rl_transfer.report.table import verdict_table
+    from rl_transfer.report.tensorboard.folder import link_tensorboard
+    from rl_transfer.report.tensorboard.server import serve_tensorboard
+    from rl_transfer.report.tensorboard.write import write_tensorboard
 
 __all__ = [
     "CurvesOutcome",
     "LiveProgress",
     "judge_curves",
+    "link_tensorboard",
+    "serve_tensorboard",
     "tensorboard_command",
     "verdict_table",
     "write_html",
@@ -33,7 +37,9 @@ _MODULES = {
     "tensorboard_command": "places",
     "verdict_table": "table",
     "write_html": "page",
-    "write_tensorboard": "events",
+    "link_tensorboard": "tensorboard.folder",
+    "serve_tensorboard": "tensorboard.server",
+    "write_tensorboard": "tensorboard.write",
 }
 
 

@@ -31,7 +31,7 @@ def tensorboard_folder(store: Path, name: str) -> Path:
 
 
 def tensorboard_command(store: Path, name: str) -> str:
-    """The command that opens a study's curves in TensorBoard.
+    """The command that opens a study in TensorBoard.
 
     Args:
         store: The store's folder.
@@ -40,14 +40,10 @@ def tensorboard_command(store: Path, name: str) -> str:
     Returns:
         A command line to paste into a shell.
     """
-    beside = Path(sys.executable).with_name("tensorboard")
-    if shutil.which("tensorboard"):
-        program = ["tensorboard"]
-    elif beside.is_file():
-        program = [from_here(beside)]
-    else:
-        program = [sys.executable, "-m", "tensorboard.main"]
-    return shlex.join([*program, "--logdir", from_here(tensorboard_folder(store, name))])
+    program = Path(sys.executable).with_name("rl-transfer")
+    found = "rl-transfer" if shutil.which("rl-transfer") or not program.is_file() else from_here(program)
+    where = [] if store.absolute() == Path.cwd() / "runs" else ["--store", from_here(store.absolute())]
+    return shlex.join([found, "tensorboard", name, *where])
 
 
 def from_here(path: Path) -> str:

@@ -1,9 +1,9 @@
-"""Matplotlib figures as SVG to stand inside an HTML page: no address in it, and always the same bytes."""
+"""Matplotlib figures as SVG to stand inside an HTML page, or as PNG: no address in it, and always the same bytes."""
 
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import StringIO
+from io import BytesIO, StringIO
 from typing import Any
 
 from matplotlib import rc_context, rcdefaults, rcParams
@@ -20,6 +20,7 @@ _STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "rl_transfer",
 }
+_PNG_DPI = 110
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
@@ -52,6 +53,14 @@ def inline(figure: Figure, name: str) -> str:
     svg = re.sub(r' xmlns(:xlink)?="[^"]*"', "", svg, count=2)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg))
     return re.sub(r'((?:\bid="|href="#|url\(#))', rf"\g<1>{name}-", svg)
+
+
+def png(figure: Figure) -> bytes:
+    """Turn a figure, made under `style`, into a PNG file of its own."""
+    file = BytesIO()
+    with style():
+        figure.savefig(file, format="png", dpi=_PNG_DPI, metadata={"Software": None})
+    return file.getvalue()
 
 
 def _svg(figure: Figure) -> str:
