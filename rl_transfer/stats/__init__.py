@@ -3,6 +3,7 @@
 from rl_transfer.stats.aggregates import (
     interquartile_band,
     interquartile_mean,
+    mean_band,
     performance_profile,
     probability_of_improvement,
     profile_band,
@@ -61,6 +62,7 @@ __all__ = [
     "interval",
     "jumpstart",
     "linear_cka",
+    "mean_band",
     "mean_interval",
     "mean_score",
     "p_value",

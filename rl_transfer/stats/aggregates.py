@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from rl_transfer.stats.checks import as_block, as_sample, check_level
+from rl_transfer.stats.checks import as_block, as_finite, as_sample, check_level
 from rl_transfer.stats.shift_test import Interval
 
 Floats = NDArray[np.float64]
@@ -91,6 +91,26 @@ def profile_band(score_B: Sequence[ArrayLike], tau_T: ArrayLike, level: float = 
         drawn_SN = generator.multinomial(len(block), np.full(len(block), 1.0 / len(block)), RESAMPLES)
         weight_B.append(drawn_SN / len(block))
     low_T, high_T = _percentiles(_share_above(block_B, weight_B, tau_T), level)
+    return low_T, high_T
+
+
+def mean_band(score_RT: ArrayLike, level: float = 0.05) -> tuple[Floats, Floats]:
+    """Bootstrap band of the mean learning curve, at each step by itself; see `interquartile_band`.
+
+    Args:
+        score_RT: Score of each run at each step, shape (runs, steps).
+        level: Share of resamples left outside, both ends together.
+
+    Returns:
+        The lower and the upper end, each of shape (steps,).
+
+    Raises:
+        ValueError: If there is no run or no step, a score is not finite, or the level is outside (0, 1).
+    """
+    score = as_finite(score_RT, "score_RT", 2)
+    runs = len(score)
+    weight_SR = np.random.default_rng(_SEED).multinomial(runs, np.full(runs, 1.0 / runs), RESAMPLES) / runs
+    low_T, high_T = _percentiles(weight_SR @ score, level)
     return low_T, high_T
 
 
