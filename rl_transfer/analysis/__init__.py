@@ -10,7 +10,7 @@ from rl_transfer.analysis.foreign_folders import read_folder
 from rl_transfer.analysis.foreign_study import JudgeSettings, foreign_study
 from rl_transfer.analysis.judge import judge, judge_family
 from rl_transfer.analysis.load import PairData, RunData, SourceData, StudyData, load_pair, load_study
-from rl_transfer.analysis.manifest import Manifest, PairEntry, is_judged, is_sham_source
+from rl_transfer.analysis.manifest import Manifest, PairEntry, controls, is_judged, is_sham_source
 from rl_transfer.analysis.payoff import Payoff, Retention, payoff, retention
 from rl_transfer.analysis.selection import (
     PREDICTORS,
@@ -54,6 +54,7 @@ __all__ = [
     "Verdict",
     "across_pairs",
     "compare",
+    "controls",
     "first_lines",
     "foreign_study",
     "is_judged",

@@ -1,18 +1,15 @@
-"""The figures of the report: differences with their intervals, and learning curves."""
+"""The figures of the report's differences: with their intervals one under another, and effect beside effect."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from matplotlib.transforms import Transform, blended_transform_factory
-from numpy.typing import ArrayLike
 
-from rl_transfer.analysis import Comparison, PairData, RunData
+from rl_transfer.analysis import Comparison
 from rl_transfer.report.svg import style
-from rl_transfer.report.wording import contrast, count
+from rl_transfer.report.wording import contrast
 from rl_transfer.stats import Interval
 
 VERDICTS = {
@@ -23,46 +20,42 @@ VERDICTS = {
 }
 """Colour and marker of a verdict; told apart without colour too."""
 
-ROLES = {
-    "baseline": ("#000000", "-"),
-    "transfer": ("#0072b2", "-"),
-    "placebo": ("#d97706", "--"),
-    "sham": ("#a03c8c", "-."),
-}
-"""Colour and line of what an arm is in its panel (after Okabe and Ito's palette)."""
+DIFFERENCE_COLUMNS = (
+    "pair", "arm", "family", "baseline", "difference", "low", "high", "low_95", "high_95", "p", "level", "verdict",
+)  # fmt: skip
 
 _ROW = 0.27
 _FAR = 1e6
 
 
 def forest(comparisons: Sequence[Comparison], margin: float) -> Figure:
-    """Draw all differences with their intervals, one panel a pair.
+    """Draw all differences with their intervals, by pair and arm.
 
     Args:
         comparisons: All comparisons of a study, by pair.
         margin: Differences inside +-margin are negligible; shaded.
     """
-    panels = [_lines(pair, list(group)) for pair, group in groupby(comparisons, key=lambda comparison: comparison.pair)]
-    rows = [len(panel) for panel in panels]
-    height = 0.55 + _ROW * (sum(rows) + len(rows) - 1)
-    reach = _reach(comparisons, margin)
+    lines = list(_lines(comparisons))
+    height = 0.55 + _ROW * len(lines)
     with style():
         figure = Figure(figsize=(8.2, height))
-        figure.subplots_adjust(left=0.29, right=0.87, top=1.0, bottom=0.55 / height, hspace=len(rows) / sum(rows))
-        axes_P = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=rows)
-        for axes, panel in zip(axes_P[:, 0], panels, strict=True):
-            _finding_rows(axes, panel, blended_transform_factory(figure.transFigure, axes.transData))
-            _ground(axes, len(panel), margin, reach)
-        axes_P[-1, 0].set_xlabel("difference in mean score, arm minus baseline (right of 0: the arm learned faster)")
+        figure.subplots_adjust(left=0.29, right=0.87, top=1.0, bottom=0.55 / height)
+        axes = figure.subplots()
+        _finding_rows(axes, lines, blended_transform_factory(figure.transFigure, axes.transData))
+        _ground(axes, len(lines), margin, _reach(comparisons, margin))
+        axes.set_xlabel("difference in mean score, arm minus baseline (right of 0: the arm learned faster)")
     return figure
 
 
-def _lines(pair: str, comparisons: Sequence[Comparison]) -> list[str | Comparison]:
-    """The lines of a panel: the pair, and under each arm's name its comparisons."""
-    lines: list[str | Comparison] = [pair]
-    for arm, group in groupby(comparisons, key=lambda comparison: comparison.transfer_arm):
-        lines += [arm, *group]
-    return lines
+def _lines(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, str | Comparison]]:
+    """The lines, each with what it is: a pair, an arm of it, a comparison; and a gap before further pairs."""
+    for place, (pair, group) in enumerate(groupby(comparisons, key=lambda comparison: comparison.pair)):
+        if place:
+            yield "gap", ""
+        yield "pair", pair
+        for arm, found in groupby(group, key=lambda comparison: comparison.transfer_arm):
+            yield "arm", arm
+            yield from (("comparison", comparison) for comparison in found)
 
 
 def _reach(comparisons: Sequence[Comparison], margin: float) -> tuple[float, float]:
@@ -76,15 +69,16 @@ def _reach(comparisons: Sequence[Comparison], margin: float) -> tuple[float, flo
     return low - 0.08 * (high - low), high + 0.08 * (high - low)
 
 
-def _finding_rows(axes: Axes, lines: Sequence[str | Comparison], at_left: Transform) -> None:
-    for row, line in enumerate(lines):
+def _finding_rows(axes: Axes, lines: Sequence[tuple[str, str | Comparison]], at_left: Transform) -> None:
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+    labels = {}
+    for row, (kind, line) in enumerate(lines):
         if isinstance(line, Comparison):
             _difference(axes, line, row)
-        else:
-            indent, size = (0.01, 10.5) if row == 0 else (0.03, 9.5)
-            ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+            labels[row] = contrast(line)
+        elif line:
+            indent, size = (0.01, 10.5) if kind == "pair" else (0.03, 9.5)
             axes.text(indent, row, line, transform=at_left, va="center", weight="bold", size=size, bbox=ground)
-    labels = {row: contrast(line) for row, line in enumerate(lines) if isinstance(line, Comparison)}
     axes.set_yticks(list(labels), list(labels.values()))
 
 
@@ -100,6 +94,64 @@ def _difference(axes: Axes, comparison: Comparison, row: int) -> None:
     axes.plot(comparison.difference, row, marker, color=color, markersize=8)
 
 
+def effects(comparisons: Sequence[Comparison], margin: float) -> Figure:
+    """Draw effect beside effect, one row an arm: what is total, and how much of it knowledge or another start.
+
+    Args:
+        comparisons: All comparisons of a study, by pair.
+        margin: Differences inside +-margin are negligible; shaded.
+    """
+    families = list(dict.fromkeys(comparison.family for comparison in comparisons))
+    rows = list(_effect_rows(comparisons))
+    reach = _reach(comparisons, margin)
+    height = 0.8 + _ROW * len(rows)
+    with style():
+        figure = Figure(figsize=(9.0, height))
+        figure.subplots_adjust(left=0.23, right=0.99, top=1 - 0.3 / height, bottom=0.5 / height, wspace=0.06)
+        for axes, family in zip(
+            figure.subplots(1, len(families), sharey=True, squeeze=False)[0], families, strict=True
+        ):
+            axes.set_title(family)
+            _ground(axes, len(rows), margin, reach)
+            for row, (_, _, found) in enumerate(rows):
+                if family in found:
+                    _effect(axes, found[family], row)
+        axes = figure.axes[0]
+        axes.set_yticks(range(len(rows)), [label for label, _, _ in rows])
+        for label, (_, is_pair, _) in zip(axes.get_yticklabels(), rows, strict=True):
+            label.set(fontweight="bold" if is_pair else "normal")
+        figure.supxlabel("difference in mean score", size=9.5, y=0.02)
+    return figure
+
+
+def _effect_rows(comparisons: Sequence[Comparison]) -> Iterator[tuple[str, bool, dict[str, Comparison]]]:
+    """Label, whether it is a pair's, and the comparisons by family, of each row."""
+    for pair, group in groupby(comparisons, key=lambda comparison: comparison.pair):
+        yield pair, True, {}
+        for arm, found in groupby(group, key=lambda comparison: comparison.transfer_arm):
+            yield arm, False, {comparison.family: comparison for comparison in found}
+
+
+def _effect(axes: Axes, comparison: Comparison, row: int) -> None:
+    color, marker = VERDICTS[comparison.verdict]
+    if comparison.difference is None or comparison.interval is None:
+        axes.text(0.0, row, " runs are missing", va="center", color=color, style="italic")
+        return
+    _line(axes, comparison.interval, row, color, 2.4)
+    axes.plot(comparison.difference, row, marker, color=color, markersize=7)
+
+
+def difference_rows(comparisons: Sequence[Comparison]) -> Iterator[tuple[object, ...]]:
+    """What `forest` and `effects` draw, one row a comparison, in the columns `DIFFERENCE_COLUMNS`.
+
+    What can't be given since runs are missing is empty; an end that the runs can't bound is infinite.
+    """
+    for one in comparisons:
+        ends = [end for interval in (one.interval, one.interval_95) for end in interval or ("", "")]
+        numbers = ["" if value is None else value for value in (one.difference, *ends, one.p, one.level)]
+        yield one.pair, one.transfer_arm, one.family, one.baseline, *numbers, one.verdict
+
+
 def _line(axes: Axes, interval: Interval, row: float, color: str, width: float) -> None:
     """Draw an interval; what is beyond the panel, an infinite end too, is cut off there."""
     ends = [max(-_FAR, min(_FAR, end)) for end in interval]
@@ -113,66 +165,3 @@ def _ground(axes: Axes, rows: int, margin: float, reach: tuple[float, float]) ->
     axes.set_ylim(rows - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-
-
-def arms_together(pair: PairData, arm: str | None) -> list[tuple[str, str]]:
-    """The arms that share a panel of curves, each with its role there: the baseline, an arm and its controls."""
-    controls = [] if arm is None else [(arm, "transfer"), (f"{arm}.placebo", "placebo"), (f"{arm}.sham", "sham")]
-    return [(name, role) for name, role in [(pair.entry.baseline, "baseline"), *controls] if pair.of_arm(name)]
-
-
-def curves(pair: PairData, arm: str | None) -> Figure:
-    """Draw the learning curves of one transfer arm, its controls and the baseline: all runs, and each mean.
-
-    Args:
-        pair: The pair.
-        arm: The transfer arm; None for the baseline alone.
-    """
-    with style():
-        figure = Figure(figsize=(6.4, 3.6))
-        figure.subplots_adjust(left=0.11, right=0.89, top=0.98, bottom=0.28)
-        axes = figure.subplots()
-        for member, role in arms_together(pair, arm):
-            _curves_of_arm(axes, pair.of_arm(member), role, member if role == "baseline" else role)
-        threshold = pair.entry.threshold_score
-        axes.axhline(threshold, color="#555555", linewidth=1.0, linestyle=":", label=f"threshold {threshold:g}")
-        axes.set_xlim(0, pair.entry.target_steps)
-        _show_at_least(axes, 0.0, max(1.0, threshold))
-        axes.set_xlabel("steps on the target task")
-        axes.set_ylabel("score (0 random, 1 reference)")
-        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        _return_axis(axes, pair)
-        columns = 4 if len(axes.get_legend_handles_labels()[0]) <= 4 else 3
-        figure.legend(loc="lower center", ncols=columns, columnspacing=1.4, frameon=False)
-    return figure
-
-
-def _curves_of_arm(axes: Axes, runs: Sequence[RunData], role: str, called: str) -> None:
-    color, line = ROLES[role]
-    for run in runs:
-        axes.plot(run.step_T, run.score_T, color=color, linestyle=line, linewidth=0.8, alpha=0.35)
-    mean_T = np.mean([run.score_T for run in runs], axis=0)
-    label = f"{called} ({count(len(runs), 'run')})"
-    axes.plot(runs[0].step_T, mean_T, color=color, linestyle=line, linewidth=2.4, label=label)
-
-
-def _show_at_least(axes: Axes, low: float, high: float) -> None:
-    """Show the whole range of usual scores, so that figures can be compared, and a little room around all curves."""
-    bottom, top = axes.get_ylim()
-    room = 0.03 * (high - low)
-    axes.set_ylim(min(bottom, low - room), max(top, high + room))
-
-
-def _return_axis(axes: Axes, pair: PairData) -> None:
-    low, span = pair.entry.score.random, pair.entry.score.reference - pair.entry.score.random
-
-    def to_return(score: ArrayLike) -> ArrayLike:
-        return np.asarray(score) * span + low
-
-    def to_score(return_: ArrayLike) -> ArrayLike:
-        return (np.asarray(return_) - low) / span
-
-    right = axes.secondary_yaxis("right", functions=(to_return, to_score))
-    right.set_ylabel("return")
-    right.spines["right"].set_visible(True)

@@ -8,7 +8,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from rl_transfer.analysis import Comparison, Manifest
+from rl_transfer.report.figures import DIFFERENCE_COLUMNS, difference_rows
 from rl_transfer.report.svg import style
+
+LADDER_COLUMNS = ("distance", *DIFFERENCE_COLUMNS)
+MATRIX_COLUMNS = ("source", "target", *DIFFERENCE_COLUMNS)
 
 _FAMILIES = {"total": ("#0072b2", -1), "knowledge": ("#00795a", 0), "initialisation": ("#d97706", 1)}
 """Colour of a family, and to which side it is moved so that the three do not cover each other."""
@@ -106,6 +110,25 @@ def matrix_figures(manifest: Manifest, comparisons: Sequence[Comparison]) -> Ite
     for arm in dict.fromkeys(one.arm for one in totals):
         found = {(cells[one.pair].source, cells[one.pair].target): one for one in totals if one.arm == arm}
         yield arm, _matrix(tasks, found)
+
+
+def map_rows(
+    manifest: Manifest, comparisons: Sequence[Comparison], *, ladder: str | None = None, arm: str | None = None
+) -> Iterator[tuple[object, ...]]:
+    """What a ladder or a matrix draws, one row a comparison: its place, then as `difference_rows` has it.
+
+    Args:
+        manifest: The study.
+        comparisons: All its comparisons.
+        ladder: The ladder, in the columns `LADDER_COLUMNS`.
+        arm: The matrix's arm, in the columns `MATRIX_COLUMNS`.
+    """
+    for one in comparisons:
+        entry = manifest.pairs[one.pair]
+        if ladder is not None and entry.rung is not None and entry.rung.ladder == ladder:
+            yield entry.rung.distance, *next(difference_rows([one]))
+        elif arm is not None and entry.cell is not None and (one.family, one.arm) == ("total", arm):
+            yield entry.cell.source, entry.cell.target, *next(difference_rows([one]))
 
 
 def _matrix(tasks: Sequence[str], found: dict[tuple[str, str], Comparison]) -> Figure:

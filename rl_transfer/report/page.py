@@ -1,4 +1,4 @@
-"""The report of a study as one HTML file that needs nothing else."""
+"""The report of a study: one HTML file that needs nothing else, its figures as files, and a text to paste."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -11,12 +11,14 @@ from markupsafe import Markup
 
 from rl_transfer.analysis import Comparison, Manifest, PairData, StudyResults
 from rl_transfer.report import sheets
-from rl_transfer.report.figures import curves, forest
-from rl_transfer.report.maps import ladder_figures, matrix_figures
+from rl_transfer.report.gallery import Gallery
+from rl_transfer.report.markdown import write_markdown
+from rl_transfer.report.page_figures import figures, transfer_arms
 from rl_transfer.report.payoff_sheets import payoff_sheet, retention_sheet
 from rl_transfer.report.places import study_folder
-from rl_transfer.report.svg import inline, whole
+from rl_transfer.report.settings_sheets import settings_sheet, space_sheet, tuning_sheet
 from rl_transfer.report.together import statement_remarks, together
+from rl_transfer.report.versions import versions_in_words
 from rl_transfer.report.wording import (
     contrast,
     count,
@@ -29,18 +31,23 @@ from rl_transfer.report.wording import (
 )
 from rl_transfer.store import read_json, write_bytes
 
-_HERE = Path(__file__).parent
+_FEW_ARMS = 6
+"""Verdicts on more arms are shown with a line each; what each is made of can be unfolded."""
+_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_html(store: Path, results: StudyResults) -> Path:
     """Write a study's report; the same data gives the same bytes.
+
+    Beside it lie ``report.md``, which says the same in short for an issue or a paper, and the folder ``figures`` with
+    each figure as SVG and its data as CSV; figures of an earlier report that are no more are removed from it.
 
     Args:
         store: The store's folder.
         results: The study with its verdicts.
 
     Returns:
-        ``STORE/studies/NAME/report.html``, one file without references to others.
+        ``STORE/studies/NAME/report.html``, one file that shows all without any other.
 
     Raises:
         RLTransferError: If the study's file can't be read, or the report not written.
@@ -66,24 +73,37 @@ def write_judged_html(results: StudyResults) -> Path:
 
 def _write(folder: Path, results: StudyResults, written: dict[str, Any], store: Path | None) -> Path:
     """Write a report into a folder; with a store, from the files of its runs too."""
+    gallery = Gallery(folder)
+    shown = {
+        **_study(results),
+        "levels": levels(results.data.manifest),
+        "versions": versions_in_words(store, results.data),
+        **figures(gallery, results),
+        **together(results, gallery),
+        "pairs": [_pair(store, pair, results, written.get(pair.name, {})) for pair in results.data.pairs],
+    }
+    shown["most_curves"] = max((len(curves.legend) for curves in shown["curves"].values()), default=0)
+    path = folder / "report.html"
+    write_bytes(path, _environment().get_template("report.html").render(shown).encode())
+    write_markdown(folder / "report.md", results, shown)
+    gallery.close()
+    return path
+
+
+def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"signed": signed, "interval": interval_text, "p": p_text, "contrast": contrast}
     environment.filters |= {"remarks": remarks, "count": count, "statement_remarks": statement_remarks}
-    html = environment.get_template("report.html").render(
-        style=Markup((_HERE / "report.css").read_text(encoding="utf-8")),
-        **_study(results),
-        **_maps(folder, results),
-        **together(results),
-        pairs=[
-            _pair(store, index, pair, results, written.get(pair.name, {}))
-            for index, pair in enumerate(results.data.pairs)
-        ],
-    )
-    path = folder / "report.html"
-    write_bytes(path, html.encode())
-    return path
+    for name in ("style", "script"):
+        file = _TEMPLATES / f"report.{'css' if name == 'style' else 'js'}"
+        environment.globals[name] = Markup(file.read_text(encoding="utf-8"))
+    return environment
 
 
 def _study(results: StudyResults) -> dict[str, Any]:
@@ -99,11 +119,8 @@ def _study(results: StudyResults) -> dict[str, Any]:
         "baseline": next((pair.entry.baseline for pair in data.pairs), ""),
         "charged": any(run.costs for pair in data.pairs for run in pair.finished),
         "remarks": remarks_explained(results.comparisons),
-        "levels": _levels(data.manifest),
-        "forest": Markup(inline(forest(results.comparisons, data.manifest.margin), "forest"))
-        if results.comparisons
-        else "",
         "comparisons": results.comparisons,
+        "long": sum(len(arms) for arms in results.words.values()) > _FEW_ARMS,
         "several_cells": any(number > 1 for number in families.values()),
         "sources": sheets.sources_sheet(data),
         "fresh_starts": list(sheets.fresh_starts(data)),
@@ -135,28 +152,14 @@ def _tuning(manifest: Manifest) -> dict[str, Any]:
     """How hyperparameters were tuned, where they were."""
     if manifest.tuning is None:
         return {"tuning": None}
-    arms = dict.fromkeys(name for pair in manifest.pairs.values() for name in pair.arms)
     return {
         "tuning": manifest.tuning,
-        "tuned": sheets.tuning_sheet(manifest.tuning, arms),
-        "tuning_space": sheets.space_sheet(manifest.tuning),
+        "tuned": tuning_sheet(manifest.tuning, transfer_arms(manifest)),
+        "tuning_space": space_sheet(manifest.tuning),
     }
 
 
-def _maps(folder: Path, results: StudyResults) -> dict[str, Any]:
-    """The figures over many pairs; each lies beside the report as a file too."""
-    kinds = {"ladders": ("ladder", ladder_figures), "matrices": ("matrix", matrix_figures)}
-    shown: dict[str, Any] = {}
-    for key, (kind, draw) in kinds.items():
-        shown[key] = []
-        for index, (name, figure) in enumerate(draw(results.data.manifest, results.comparisons)):
-            file = f"{kind}_{name}.svg"
-            write_bytes(folder / file, whole(figure))
-            shown[key].append({"name": name, "file": file, "svg": Markup(inline(figure, f"{kind}{index}"))})
-    return shown
-
-
-def _levels(manifest: Manifest) -> list[str]:
+def levels(manifest: Manifest) -> list[str]:
     """The level of each comparison and how it comes about; with the pairs and looks where they differ."""
     pairs: dict[int, list[str]] = {}
     for name, pair in manifest.pairs.items():
@@ -171,22 +174,19 @@ def _levels(manifest: Manifest) -> list[str]:
     ]
 
 
-def _pair(
-    store: Path | None, index: int, pair: PairData, results: StudyResults, written: dict[str, Any]
-) -> dict[str, Any]:
+def _pair(store: Path | None, pair: PairData, results: StudyResults, written: dict[str, Any]) -> dict[str, Any]:
     comparisons = [comparison for comparison in results.comparisons if comparison.pair == pair.name]
     return {
         "data": pair,
         "arms": list(_arms(comparisons, results.words.get(pair.name, {}))),
         "level": comparisons[0].level if comparisons else None,
-        "curves": list(_curves(index, pair)),
         "numbers": sheets.numbers_sheet(pair),
         "gains": sheets.gains_sheet(comparisons),
         "costs": sheets.costs_sheet(pair),
         "payoff": payoff_sheet(results.data.manifest, pair, comparisons),
         "retention": retention_sheet(pair),
         "carried": [] if store is None else list(sheets.transfer_sheets(store, pair)),
-        "settings": sheets.settings_sheet(pair, written),
+        "settings": settings_sheet(pair, written),
         "one_checkpoint": list(sheets.one_checkpoint(pair)),
     }
 
@@ -194,11 +194,3 @@ def _pair(
 def _arms(comparisons: list[Comparison], words: dict[str, str]) -> Iterator[dict[str, Any]]:
     for arm, group in groupby(comparisons, key=lambda comparison: comparison.transfer_arm):
         yield {"name": arm, "words": words[arm], "comparisons": list(group)}
-
-
-def _curves(index: int, pair: PairData) -> Iterator[dict[str, Any]]:
-    """One figure a transfer arm with finished runs, or one of the baseline alone."""
-    for number, arm in enumerate(list(pair.entry.arms) or [None]):
-        if pair.runs:
-            svg = inline(curves(pair, arm), f"curves{index}-{number}")
-            yield {"arm": arm or pair.entry.baseline, "svg": Markup(svg)}

@@ -161,14 +161,14 @@ def test_pairs_share_anchors_unless_given_their_own(here):
 def test_other_results_are_never_overwritten(here, capsys):
     write_csv(here / "c.csv", two_arms())
     assert main(["judge", "c.csv", *GIVEN]) == 0
-    before = {file.name: file.read_bytes() for file in (here / "judged/c").iterdir()}
+    before = {file.name: file.read_bytes() for file in (here / "judged/c").rglob("*.*")}
     assert main(["judge", "c.csv", *GIVEN]) == 0
     capsys.readouterr()
     write_csv(here / "c.csv", [*two_arms()[:-1], {"arm": "warm", "seed": 4, "step": 20, "return": 1.0}])
     for changed in ([], ["--alpha", "0.04"]):
         assert main(["judge", "c.csv", *GIVEN, *changed]) == 2
         assert "holds other results, which are not overwritten: choose another --name" in capsys.readouterr().err
-    assert {file.name: file.read_bytes() for file in (here / "judged/c").iterdir()} == before
+    assert {file.name: file.read_bytes() for file in (here / "judged/c").rglob("*.*")} == before
     assert main(["judge", "c.csv", *GIVEN, "--name", "second"]) == 0
     (here / "mine").mkdir()
     (here / "mine/thesis.tex").write_text("")

@@ -1,19 +1,22 @@
 """The HTML report: what it says, and that it needs nothing but itself."""
 
+import csv
 import json
 import os
 import re
 import subprocess
 import sys
 import time
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rl_transfer.analysis import write_results
-from rl_transfer.errors import RLTransferError
+from rl_transfer.errors import RLTransferError, StoreError
 from rl_transfer.report import write_html
 from rl_transfer.report.wording import contrast, p_text
 
@@ -27,26 +30,29 @@ class Page(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[str] = []
+        self.attributes: list[tuple[str, dict[str, str | None]]] = []
         self.references: list[str] = []
         self.ids: list[str] = []
         self.cells: list[str] = []
-        self._in_cell = False
+        self.scripts: list[str] = []
+        self._within = ""
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
+        self.attributes.append((tag, dict(attrs)))
         self.ids += [value for name, value in attrs if name == "id"]
         self.references += [value for name, value in attrs if name in REFERENCES]
-        if tag == "td":
-            self._in_cell = True
-            self.cells.append("")
+        if tag in ("td", "script"):
+            self._within = tag
+            {"td": self.cells, "script": self.scripts}[tag].append("")
 
     def handle_endtag(self, tag):
-        self._in_cell = self._in_cell and tag != "td"
+        self._within = "" if tag in ("td", "script") else self._within
 
     def handle_data(self, data):
-        if self._in_cell:
-            self.cells[-1] += data
+        if self._within:
+            {"td": self.cells, "script": self.scripts}[self._within][-1] += data
 
 
 def html(build, **settings) -> str:
@@ -62,11 +68,72 @@ def test_it_needs_nothing_else(build):
     assert "//" not in text
     assert "@import" not in text
     page = Page(text)
-    assert not {"script", "link", "img", "iframe", "object", "image"} & set(page.tags)
+    assert not {"link", "img", "iframe", "object", "image"} & set(page.tags)
     inside = {reference.removeprefix("url(").rstrip(")") for reference in page.references}
-    assert all(reference.startswith("#") for reference in inside)
-    assert {reference[1:] for reference in inside} <= set(page.ids)
+    assert {reference[1:] for reference in inside if reference.startswith("#")} <= set(page.ids)
+    links = {attributes.get("href") for tag, attributes in page.attributes if tag == "a"}
+    assert all(reference in links for reference in inside if not reference.startswith("#"))
     assert len(page.ids) == len(set(page.ids))
+
+
+def test_every_figure_is_a_file_with_its_data(build):
+    store, results = build(events=False)
+    page = write_html(store, results)
+    linked = {link for link in Page(page.read_text()).references if link.startswith("figures/")}
+    assert linked == {f"figures/{file.name}" for file in (page.parent / "figures").iterdir()}
+    assert {Path(link).suffix for link in linked} == {".svg", ".csv"}
+    for link in linked:
+        if link.endswith(".svg"):
+            assert ElementTree.parse(page.parent / link).getroot().tag.endswith("svg")
+    with (page.parent / "figures/curves_cartpole_reversed.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    run = results.data.pairs[1].of_arm("fine_tune")[2]
+    found = [float(row["score"]) for row in rows if (row["arm"], row["series"]) == ("fine_tune", "seed 2")]
+    assert found == run.score_T.tolist()
+    mean = [float(row["score"]) for row in rows if (row["arm"], row["series"]) == ("fine_tune", "mean")]
+    assert mean == pytest.approx(np.mean([one.score_T for one in results.data.pairs[1].of_arm("fine_tune")], axis=0))
+
+
+def test_figures_of_an_earlier_report_are_removed(build):
+    store, results = build(events=False)
+    figures = store / "studies/quick/figures"
+    figures.mkdir()
+    (figures / "curves_gone.svg").write_text("<svg/>")
+    (figures / "mine.txt").write_text("kept")
+    write_html(store, results)
+    assert not (figures / "curves_gone.svg").exists()
+    assert (figures / "mine.txt").exists()
+
+
+def test_what_is_in_the_way_of_a_figure_is_named(build):
+    store, results = build(events=False)
+    (store / "studies/quick/figures").write_text("in the way")
+    with pytest.raises(StoreError, match="figures"):
+        write_html(store, results)
+
+
+def test_sections_come_in_order_and_are_listed(build):
+    page = Page(html(build))
+    sections = [attributes.get("id") for tag, attributes in page.attributes if tag == "section"]
+    expected = ["verdict", "differences", "curves", "effects", "numbers", "arms", "together", "costs"]
+    assert sections == [*expected, "sources", "error-rate", "settings"]
+    assert [link[1:] for link in page.references if link.startswith("#")][1 : len(sections) + 1] == sections
+
+
+def test_curves_can_be_chosen_and_read(build):
+    store, results = build(events=False)
+    page = Page(write_html(store, results).read_text())
+    boxes = [attributes for tag, attributes in page.attributes if tag == "input"]
+    assert all(box["type"] == "checkbox" and "checked" in box for box in boxes)
+    assert [box.get("data-curve") or box.get("data-part") for box in boxes] == 2 * ["0", "1", "2", "band", "runs"]
+    classes = [attributes.get("class", "").split() for tag, attributes in page.attributes if tag == "g"]
+    assert all([f"curve-{place}", part] in classes for place in range(3) for part in ("mean", "band", "runs"))
+    values = json.loads(page.scripts[1])
+    assert values["steps"] == list(GRID)
+    fine_tune = np.mean([run.score_T for run in results.data.pairs[1].of_arm("fine_tune")], axis=0)
+    assert values["curves"][1]["mean"] == pytest.approx(fine_tune, abs=6e-4)
+    low, high = values["curves"][1]["band"]
+    assert all(one <= mean <= other for one, mean, other in zip(low, values["curves"][1]["mean"], high, strict=True))
 
 
 @pytest.mark.slow
@@ -96,6 +163,11 @@ def test_it_states_every_verdict(build):
         assert any(comparison.verdict in cell for cell in cells)
 
 
+def svgs(html: str) -> list[str]:
+    """The figures of a page, without the swatches of legends."""
+    return [svg.split("</svg>")[0] for svg in html.split("<svg")[1:] if "swatch" not in svg[:20]]
+
+
 def test_a_changed_curve_changes_numbers_and_figures(build):
     store, results = build(events=False)
     before = write_html(store, results).read_text()
@@ -108,15 +180,45 @@ def test_a_changed_curve_changes_numbers_and_figures(build):
     number = f"{np.trapezoid(scratch.mean(axis=0), GRID) / GRID[-1]:.3f}"
     assert number in Page(after).cells
     assert number not in Page(before).cells
-    parts = zip(before.split("<svg")[1:], after.split("<svg")[1:], strict=True)
-    assert [old.split("</svg>")[0] == new.split("</svg>")[0] for old, new in parts] == [False, False, True, False]
+    same = [one == other for one, other in zip(svgs(before), svgs(after), strict=True)]
+    assert same == [
+        False,
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]  # forest, curves of both pairs, effects, milestones, profile
+
+
+HOSTILE = "<script>alert(1)</script>&amp;\"'--> $x^$ |`**a**` </svg> javascript:alert(1)"
 
 
 def test_hostile_texts_stay_texts(build):
-    evil = "<script>alert(1)</script>&amp;\"'--> $x^$"
-    text = html(build, description=evil, pairs={"</svg><script>p": {"scratch": 150.0, "$a_": 300.0}}, arms={"$a_": {}})
-    assert "script" not in Page(text).tags
+    pair = '</svg></script><script>p" onload="alert(1)'
+    store, results = build(
+        events=False, description=HOSTILE, pairs={"a": {"scratch": 150.0, "$a_": 300.0}}, arms={"$a_": {}}
+    )
+    manifest = results.data.manifest
+    named = manifest.model_copy(update={"pairs": {pair: manifest.pairs["a"]}})
+    data = replace(results.data, manifest=named, pairs=(replace(results.data.pairs[0], name=pair),))
+    comparisons = tuple(replace(one, pair=pair) for one in results.comparisons)
+    report = write_html(store, replace(results, data=data, comparisons=comparisons, words={pair: results.words["a"]}))
+    text = report.read_text()
+    page = Page(text)
+    assert page.tags.count("script") == 2
+    assert json.loads(page.scripts[0])["curves"][1]["arm"] == "$a_"
+    assert "alert" not in "".join(page.scripts)
+    assert not any(name.startswith("on") for _, attributes in page.attributes for name in attributes)
+    assert not any(reference.startswith("javascript") for reference in page.references)
     assert "&lt;script&gt;alert(1)" in text
+    for file in (report.parent / "figures").iterdir():
+        assert re.fullmatch(r"[A-Za-z0-9_.-]+", file.name)
+        if file.suffix == ".svg":
+            assert "script" not in {element.tag.rpartition("}")[2] for element in ElementTree.parse(file).iter()}
+    short = (report.parent / "report.md").read_text()
+    assert "<script" not in short and "</svg" not in short
+    assert "\\|\\`\\*\\*a" in short
 
 
 def test_missing_and_failed_runs(build):
@@ -208,7 +310,8 @@ def test_many_arms_and_one_pair(build):
     levels = {"scratch": 100.0} | {f"arm{index}": 100.0 + 20 * index for index in range(9)}
     text = html(build, pairs={"pair": levels}, arms={f"arm{index}": {"placebo": False} for index in range(9)})
     assert "0.05 / 9 = 0.00556" in text
-    assert text.count("<svg") == 10
+    assert len(svgs(text)) == 3
+    assert text.count("<input") == 10 + 2
 
 
 def test_sixty_runs_are_rebuilt_in_two_seconds(build):

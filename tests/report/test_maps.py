@@ -89,12 +89,12 @@ def test_the_report_shows_them_and_leaves_them_as_files(variants):
     page = write_html(store, results)
     html = page.read_text()
     assert "Over the distance of the source" in html and "Every source for every target" in html
-    for file in ("ladder_pole.svg", "matrix_fine_tune.svg"):
+    for file in ("figures/ladder_pole.svg", "figures/matrix_fine_tune.svg"):
         assert ElementTree.parse(page.parent / file).getroot().tag.endswith("svg")
         assert file in html
-    again = (page.parent / "ladder_pole.svg").read_bytes()
+    again = (page.parent / "figures/ladder_pole.svg").read_bytes()
     write_html(store, results)
-    assert (page.parent / "ladder_pole.svg").read_bytes() == again
+    assert (page.parent / "figures/ladder_pole.svg").read_bytes() == again
 
 
 @pytest.mark.slow
@@ -102,4 +102,5 @@ def test_a_study_without_variants_shows_neither(build):
     store, results = build()
     html = write_html(store, results).read_text()
     assert "Over the distance" not in html and "Every source" not in html
-    assert not list((store / "studies" / "quick").glob("*.svg"))
+    names = {file.stem for file in (store / "studies" / "quick" / "figures").iterdir()}
+    assert not any(name.startswith(("ladder", "matrix")) for name in names)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from rl_transfer.analysis import scores_together
 from rl_transfer.report import verdict_table, write_html
-from rl_transfer.report.together import profile
+from rl_transfer.report.together import profile, profile_sides
 from rl_transfer.stats import performance_profile
 
 ALIKE = {"scratch": 150.0, "fine_tune": 490.0, "fine_tune.placebo": 180.0}
@@ -122,17 +122,10 @@ def test_pairs_that_count_a_seed_once_are_said(build):
     assert "fine_tune: all pairs share" in write_html(store, replace(again, across=whole)).read_text()
 
 
-def test_the_profile_is_that_of_the_scores(build, monkeypatch):
+def test_the_profile_is_that_of_the_scores(build):
     _, results = build(events=False, pairs=THREE)
-    drawn = {}
-
-    def keep(figure, name):
-        (axes,) = figure.axes
-        drawn.update({line.get_label(): line.get_xydata() for line in axes.lines})
-        return name
-
-    monkeypatch.setattr("rl_transfer.report.together.inline", keep)
-    assert profile(results.data, results.across, "here") == "here"
+    (axes,) = profile(profile_sides(results.data, results.across)).axes
+    drawn = {line.get_label(): line.get_xydata() for line in axes.lines}
     assert set(drawn) == {"scratch", "transfer", "placebo"}
     total, knowledge, _ = (scores_together(results.data, one) for one in results.across)
     expected = {"scratch": total["baseline"], "transfer": total["arm"], "placebo": knowledge["baseline"]}

@@ -8,8 +8,11 @@ from typing import Self
 from matplotlib.figure import Figure
 
 from rl_transfer.analysis import PairData, RunData, SourceData, StudyResults
-from rl_transfer.report.figures import curves, forest
+from rl_transfer.report.curve_figures import curves, curves_of
+from rl_transfer.report.figures import effects, forest
 from rl_transfer.report.maps import ladder_figures, matrix_figures
+from rl_transfer.report.milestone_figures import Milestones, milestones
+from rl_transfer.report.page_figures import transfer_arms
 from rl_transfer.report.places import checked_name, study_folder, tensorboard_folder
 from rl_transfer.report.sheets import arms_of
 from rl_transfer.report.svg import png
@@ -132,10 +135,13 @@ def _figures(results: StudyResults) -> Iterator[tuple[str, Figure]]:
     manifest, comparisons = results.data.manifest, results.comparisons
     if comparisons:
         yield "conclusions/differences", forest(comparisons, manifest.margin)
+        yield "conclusions/effects", effects(comparisons, manifest.margin)
     for kind, draw in (("ladder", ladder_figures), ("matrix", matrix_figures)):
         for name, figure in draw(manifest, comparisons):
             yield f"{kind}/{name}", figure
+    drawn = {pair.name: curves_of(pair, transfer_arms(manifest)) for pair in results.data.pairs if pair.runs}
+    if pairs := [Milestones(name, drawn[name], manifest.pairs[name].threshold_score) for name in drawn]:
+        yield "conclusions/milestones", milestones(pairs)
     for pair in results.data.pairs:
-        for arm in tuple(pair.entry.arms) or (None,):
-            if pair.runs:
-                yield f"curves of {pair.name}/{arm or pair.entry.baseline}", curves(pair, arm)
+        if pair.runs:
+            yield f"curves/{pair.name}", curves(pair, drawn[pair.name])
