@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from rl_transfer.knowledge.distributions import Array, Categorical, Distribution, Gaussian, split_choices
 
-# Of a Gaussian's expectation over one dimension; 32 points leave errors below 1e-6 up to a standard deviation of 1.
+# Of a Gaussian expectation over one dimension; tests compare the result with numerical integration.
 _POINT_K, _WEIGHT_K = np.polynomial.hermite_e.hermegauss(32)
 
 
@@ -34,7 +34,7 @@ def _of_choice(logits_BA: Array) -> Array:
     weight_BA = np.exp(shifted_BA)
     total_B = weight_BA.sum(axis=1)
     # An alternative that is never chosen adds nothing.
-    mean_B = np.sum(np.where(weight_BA > 0, weight_BA * shifted_BA, 0.0), axis=1) / total_B
+    mean_B = np.sum(weight_BA * np.where(weight_BA > 0, shifted_BA, 0.0), axis=1) / total_B
     found: Array = np.log(total_B) - mean_B
     return found
 
