@@ -90,19 +90,20 @@ def test_what_is_carried_starts_at_the_source(source_of, tmp_path):
     assert found["distance_from_start/value_head"][-1][1] > 0
 
 
-class TestFormulas:
-    NETWORKS = {role: {} for role in ROLES}
+NOTHING = {role: {} for role in ROLES}
 
+
+class TestFormulas:
     def test_distances_by_hand(self):
         weights = {"0.weight": np.array([[3.0, 4.0]]), "running_var": np.array([100.0]), "other": np.ones(2)}
-        theirs = self.NETWORKS | {"features": weights, "exploration": {"log_std": np.array([0.0, 0.0])}}
+        theirs = NOTHING | {"features": weights, "exploration": {"log_std": np.array([0.0, 0.0])}}
         moved = {"0.weight": np.array([[3.0, 5.0]]), "running_var": np.array([7.0]), "other": np.ones(3)}
-        ours = self.NETWORKS | {"features": moved, "exploration": {"log_std": np.array([0.3, -0.4])}}
+        ours = NOTHING | {"features": moved, "exploration": {"log_std": np.array([0.3, -0.4])}}
         assert distances(ours, theirs) == pytest.approx({"features": 1 / 5, "exploration": 0.5})
 
     def test_of_a_reference_of_zeros_there_is_none(self):
-        one = self.NETWORKS | {"value_head": {"bias": np.ones(2)}}
-        assert distances(one, self.NETWORKS | {"value_head": {"bias": np.zeros(2)}}) == {}
+        one = NOTHING | {"value_head": {"bias": np.ones(2)}}
+        assert distances(one, NOTHING | {"value_head": {"bias": np.zeros(2)}}) == {}
 
     def test_the_value_s_error_by_hand(self):
         episodes = RecentEpisodes(None, None, return_E=np.array([10.0, 4.0]), rest_E=np.array([0.0, 0.5]))
