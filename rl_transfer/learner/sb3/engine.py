@@ -110,13 +110,8 @@ class SB3Learner(SB3Recipient, Learner):
         held = 0 if self._replay is None else self._replay.size()
         own = self.count_from_start() // self._env.num_envs
         carried_share = max(held - own, 0) / held if held else 0.0
-        return Costs(
-            steps=self.meter.steps,
-            guide_steps=self._counts.get("guide_steps"),
-            has_source=self.carried_transitions > 0,
-            source_samples=self.source_samples,
-            carried_share=carried_share,
-        )
+        guide_steps, has_source = self._counts.get("guide_steps"), self.carried_transitions > 0
+        return Costs(self.meter.steps, guide_steps, has_source, self.source_samples, carried_share)
 
     @property
     def gradient_steps(self) -> int:
