@@ -75,6 +75,7 @@ class _Execution:
 
     def __init__(self, plan: Plan, store: Store, folders: Mapping[str, Path], observer: Observer, stage: str) -> None:
         self._store, self._folders, self._observer, self._stage = store, folders, observer, stage
+        self._signals = plan.study.config.signals
         self._runs = plan.distinct()
         self._outcomes: dict[str, str] = {}
         for run in self._runs:
@@ -95,7 +96,7 @@ class _Execution:
         )
         waiting.sort(key=lambda run: (ROLE_ORDER.index(run.spec.role), -run.spec.budget_steps))
         while waiting:
-            with Workers(self._store.root) as workers:
+            with Workers(self._store.root, signals=self._signals) as workers:
                 self._run_all(workers, waiting, count)
         return [failure for run in self._runs if (failure := self._failure(run)) is not None]
 

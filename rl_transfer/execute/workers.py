@@ -9,17 +9,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from rl_transfer.run.worker import NO_SIGNALS
+
 
 class Workers:
     """Processes that each carry out one run, started quickly one after the other.
 
     Args:
         root: The store's folder.
+        signals: Whether runs log signals beside the curve.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, signals: bool = True) -> None:
+        quiet = () if signals else (NO_SIGNALS,)
         self._nursery = subprocess.Popen(
-            [sys.executable, "-m", "rl_transfer.run", str(root)],
+            [sys.executable, "-m", "rl_transfer.run", str(root), *quiet],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=_environment(),

@@ -14,10 +14,12 @@ from rl_transfer.knowledge.networks import (
     Networks,
     Role,
     TensorFate,
+    is_weight,
     read_networks,
     write_networks,
 )
 from rl_transfer.knowledge.optimizer import OptimizerState, read_optimizer, write_optimizer
+from rl_transfer.knowledge.policies import agreement, entropy
 from rl_transfer.knowledge.scramble import draw_orders, scramble_networks, scramble_optimizer, scramble_transitions
 from rl_transfer.knowledge.source import Knowledge, KnowledgeKind, has_experience, read_knowledge, write_knowledge
 from rl_transfer.knowledge.statistics import Moments, Statistics
@@ -47,9 +49,12 @@ __all__ = [
     "Teacher",
     "TensorFate",
     "Transitions",
+    "agreement",
     "draw_orders",
+    "entropy",
     "estimate_statistics",
     "has_experience",
+    "is_weight",
     "likeliest",
     "read_agent_file",
     "read_knowledge",

@@ -19,6 +19,17 @@ ROLES: tuple[Role, ...] = get_args(Role)
 Networks = Mapping[Role, Mapping[str, NDArray[Any]]]
 """For each role its tensors by name; every role is present, some are empty."""
 
+_NOT_WEIGHTS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def is_weight(name: str) -> bool:
+    """Whether a tensor is learned by gradients; running statistics of layers, and counters, are not.
+
+    Args:
+        name: Its name within its role.
+    """
+    return not name.endswith(_NOT_WEIGHTS)
+
 
 Fate = Literal["copied", "resized", "reinitialised", "dropped"]
 

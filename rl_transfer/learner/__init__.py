@@ -1,5 +1,6 @@
 """The learning engine behind one small interface; importing this needs no torch."""
 
+from rl_transfer.learner.building import ActorFormat, actor_file, build_learner
 from rl_transfer.learner.carrying import (
     Copying,
     StatisticsChoice,
@@ -12,8 +13,10 @@ from rl_transfer.learner.carrying import (
 )
 from rl_transfer.learner.conservative import ConservativeCritics, ConservativeValues
 from rl_transfer.learner.foreign import ForeignAgent, read_agent, read_backbone
-from rl_transfer.learner.interface import ActorFormat, EnvFactory, Learner, Recipient, actor_file, build_learner
+from rl_transfer.learner.interface import EnvFactory, Learner
 from rl_transfer.learner.losses import OWN, CriticsLoss, Loss, Minibatch, PolicyLoss, ValuesLoss
+from rl_transfer.learner.recent import Recent, RecentEpisodes
+from rl_transfer.learner.recipient import Recipient
 from rl_transfer.learner.requirements import (
     LOSS_PATHS,
     POLICY_ROLES,
@@ -46,6 +49,8 @@ __all__ = [
     "Loss",
     "Minibatch",
     "PolicyLoss",
+    "Recent",
+    "RecentEpisodes",
     "Recipient",
     "Reshape",
     "StatisticsChoice",

@@ -8,12 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rl_transfer.errors import ConfigError
-from rl_transfer.knowledge import ROLES, Fate, Knowledge, Networks, Role, Statistics, TensorFate
-from rl_transfer.learner.interface import Recipient
+from rl_transfer.knowledge import ROLES, Fate, Knowledge, Networks, Role, Statistics, TensorFate, is_weight
+from rl_transfer.learner.recipient import Recipient
 from rl_transfer.study import LEARNERS
-
-# Running statistics of layers, and counters: no weights that could be shrunk or blurred.
-_NOT_WEIGHTS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 @dataclass(frozen=True)
@@ -136,7 +133,7 @@ def _changed(
         mixed = (how.shrink * array + how.perturb * ours[name]).astype(array.dtype)
         if f"{role}/{name}" in knowledge.resized:
             mixed = np.where(array == ours[name], array, mixed)  # cells without a source have the initial value
-        changed[name] = array if name.endswith(_NOT_WEIGHTS) else mixed
+        changed[name] = mixed if is_weight(name) else array
     return changed
 
 

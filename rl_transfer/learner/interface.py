@@ -1,108 +1,25 @@
 """What methods and runs may ask of a learner, whatever its algorithm and engine."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from rl_transfer.knowledge import Distribution, Networks, OptimizerState, Role, Statistics, Transitions
+from rl_transfer.knowledge import Distribution, Networks, Transitions
 from rl_transfer.learner.losses import Loss
+from rl_transfer.learner.recent import Recent
+from rl_transfer.learner.recipient import Recipient
 from rl_transfer.learner.seams import Guide, Reshape
-from rl_transfer.study import LearnerConfig
 from rl_transfer.tasks import Meter
 
 EnvFactory = Callable[[], gymnasium.Env[Any, Any]]
 Watch = Callable[[int, int], None]
 Among = Callable[[int], NDArray[np.intp] | None]
-ActorFormat = Literal["onnx", "torch"]
-
-
-class Recipient(ABC):
-    """An agent that knowledge can be carried into: what methods may change in it."""
-
-    algorithm: str
-
-    @abstractmethod
-    def networks(self) -> Networks:
-        """Copies of its parameters by role; every role is there, some are empty."""
-
-    @abstractmethod
-    def load_networks(self, networks: Networks) -> None:
-        """Overwrite the named tensors of the named roles; copies that follow them (target networks) are synchronised.
-
-        Raises:
-            ConfigError: If a tensor is unknown or has another shape.
-        """
-
-    @abstractmethod
-    def reading(self) -> Mapping[str, str]:
-        """What the numbers of its roles and of its optimizer mean besides their names, as text."""
-
-    @abstractmethod
-    def optimizer_state(self) -> OptimizerState:
-        """Copies of what its optimizers keep for each tensor; empty before the first update."""
-
-    @abstractmethod
-    def load_optimizer_state(self, state: OptimizerState) -> None:
-        """Let its optimizers go on from a state; tensors that it says nothing of start fresh.
-
-        Raises:
-            ConfigError: If it is another kind of optimizer's.
-        """
-
-    @abstractmethod
-    def statistics(self) -> Statistics | None:
-        """Copies of its running statistics; None for a learner that normalises nothing."""
-
-    @abstractmethod
-    def load_statistics(self, statistics: Statistics) -> None:
-        """Go on from these running statistics; parts that it does not keep are ignored.
-
-        Raises:
-            ConfigError: If they have other shapes.
-        """
-
-    @abstractmethod
-    def freeze(self, roles: Collection[Role], until: int | None = None, *, gradual: bool = False) -> None:
-        """Leave the roles' tensors, running statistics of layers included, out of training.
-
-        Args:
-            roles: What to freeze.
-            until: The last charged step whose updates leave them alone; None freezes for ever.
-            gradual: Thaw layer after layer, from the heads down and evenly spread, the last one at ``until``.
-        """
-
-    @abstractmethod
-    def freeze_policy(self, until: int) -> None:
-        """Leave all that the policy's actions depend on out of training until a charged step; the value learns."""
-
-    @abstractmethod
-    def scale_learning_rate(self, scales: Mapping[Role, float]) -> None:
-        """Let roles move with a multiple of the scheduled learning rate."""
-
-    @abstractmethod
-    def add_penalty(self, centre: Networks, strength: Networks) -> None:
-        """Add half the sum of ``strength * (parameter - centre)**2`` over the named tensors to what trains them.
-
-        Its gradient joins the algorithm's just before each optimizer step, and is clipped together with it where the
-        algorithm clips. What no optimizer trains stays as it is.
-
-        Args:
-            centre: By role and name what each tensor is drawn to.
-            strength: How strongly, of the same names and shapes.
-        """
-
-    @abstractmethod
-    def keep_exploration(self) -> None:
-        """Explore as an agent that has learned already: epsilon at its final value, no random actions at the start.
-
-        Part of the learner's state, unlike what changes how it trains.
-        """
 
 
 class Learner(Recipient):
@@ -373,6 +290,17 @@ class Learner(Recipient):
     def record(self, tag: str, value: float, step: int) -> None:
         """Add a number to its TensorBoard log, where it has one."""
 
+    @abstractmethod
+    def keep_account(self) -> None:
+        """Keep account from now on of what :meth:`recent` tells; training stays as it is.
+
+        The account is part of the learner's state, if it is kept from before :meth:`load_state` on.
+        """
+
+    @abstractmethod
+    def recent(self) -> Recent | None:
+        """What training was like since the last call; None where no account is kept."""
+
     @property
     @abstractmethod
     def carried_transitions(self) -> int:
@@ -396,51 +324,3 @@ class Learner(Recipient):
     @abstractmethod
     def close(self) -> None:
         """Close its environments and log files."""
-
-
-def build_learner(
-    config: LearnerConfig,
-    environments: Sequence[EnvFactory],
-    meter: Meter,
-    *,
-    seed: int,
-    device: str = "cpu",
-    log_folder: Path | None = None,
-) -> Learner:
-    """Make a learner with freshly initialised networks.
-
-    Args:
-        config: Algorithm, architecture and hyperparameters.
-        environments: One factory for each training environment.
-        meter: Counts the environments' steps.
-        seed: Seed of the initial networks.
-        device: Torch device.
-        log_folder: Folder for TensorBoard events; None for none.
-    """
-    from rl_transfer.learner.sb3.engine import SB3Learner
-
-    return SB3Learner(config, environments, meter, seed=seed, device=device, log_folder=log_folder)
-
-
-def actor_file(learner: Learner, form: ActorFormat, facts: Mapping[str, str]) -> bytes:
-    """The deterministic actor as the content of a file that needs neither this project nor its libraries.
-
-    It takes a batch of observations as the environment gives them, and gives actions as the environment takes them;
-    what normalises observations is inside. The batch may have any size.
-
-    - ``onnx``: its input is ``observation``, or ``observation/KEY`` for every key of a Dict; its output is ``action``.
-    - ``torch``: ``torch.export.load(file).module()`` is a function of a tensor, or of a dict of tensors.
-
-    Args:
-        learner: What to make it of.
-        form: The kind of file.
-        facts: Kept inside: as ONNX's metadata, or as the extra file ``facts.json`` of torch's; ``normalised`` is added.
-
-    Raises:
-        ConfigError: If a package is missing.
-    """
-    from rl_transfer.learner.sb3.engine import SB3Learner
-    from rl_transfer.learner.sb3.export import write_actor
-
-    assert isinstance(learner, SB3Learner)
-    return write_actor(learner, form, facts)

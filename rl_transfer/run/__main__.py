@@ -1,5 +1,7 @@
 """The nursery of worker processes: ``python -m rl_transfer.run STORE`` forks one for each key on its standard input.
 
+With ``--no-signals`` their runs log no signals beside the curve.
+
 A process that starts from nothing spends seconds importing torch. This one imports it once and does nothing else, so
 that every worker begins as a clean copy. It answers on its standard output with one JSON object a line: the workers'
 progress, and ``{"key": ..., "exit": code}`` when one has ended. When its input ends, it ends, and its workers with it.
@@ -12,7 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
-from rl_transfer.run.worker import Messages, work
+from rl_transfer.run.worker import NO_SIGNALS, Messages, work
 from rl_transfer.store import Store
 
 # What every run imports sooner or later; torch's optimizers import torch._dynamo in their first step.
@@ -22,8 +24,8 @@ _NEEDED_BY_ALL = ("rl_transfer.learner.sb3.engine", "torch._dynamo", "torch.util
 class _Nursery:
     """Forks workers, and reports their ends."""
 
-    def __init__(self, store: Store, messages: Messages) -> None:
-        self._store, self._messages = store, messages
+    def __init__(self, store: Store, messages: Messages, *, signals: bool) -> None:
+        self._store, self._messages, self._signals = store, messages, signals
         self._keys: dict[int, str] = {}
 
     def serve(self) -> None:
@@ -50,7 +52,7 @@ class _Nursery:
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            work(self._store, key, self._messages)
+            work(self._store, key, self._messages, signals=self._signals)
         self._keys[pid] = key
 
     def _report_ended(self) -> None:
@@ -70,15 +72,15 @@ def _wake_up_pipe() -> int:
     return readable
 
 
-def main(root: str) -> None:
+def main(root: str, *options: str) -> None:
     """Serve until standard input ends; Ctrl-C is the starting program's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     messages = Messages(os.fdopen(os.dup(1), "wb", buffering=0))
     os.dup2(2, 1)
     for module in _NEEDED_BY_ALL:
         importlib.import_module(module)
-    _Nursery(Store(Path(root)), messages).serve()
+    _Nursery(Store(Path(root)), messages, signals=NO_SIGNALS not in options).serve()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

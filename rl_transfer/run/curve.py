@@ -19,10 +19,10 @@ class Curve:
     Args:
         spec: The run.
         rows: Episodes measured in earlier segments.
-        on_point: Called after each evaluation with the step and the mean return.
+        on_point: Called after each evaluation with the learner, the step and the mean return.
     """
 
-    def __init__(self, spec: RunSpec, rows: Sequence[Row], on_point: Callable[[int, float], None]) -> None:
+    def __init__(self, spec: RunSpec, rows: Sequence[Row], on_point: Callable[[Learner, int, float], None]) -> None:
         self.rows = list(rows)
         self._spec = spec
         self._on_point = on_point
@@ -51,7 +51,7 @@ class Curve:
             mean = float(episodes.return_E.mean())
             learner.record("eval/mean_return", mean, point)
             learner.record("eval/mean_length", float(episodes.length_E.mean()), point)
-            self._on_point(point, mean)
+            self._on_point(learner, point, mean)
 
     def write(self, path: Path) -> None:
         """Write one row per episode."""

@@ -65,7 +65,7 @@ def write_imported(folder: Path, key: str, spec: RunSpec, knowledge: Knowledge, 
     """
     write_spec(folder, key, spec)
     write_knowledge(folder / "agent", knowledge)
-    curve = Curve(spec, () if episodes is None else curve_rows(0, episodes), lambda _step, _mean: None)
+    curve = Curve(spec, () if episodes is None else curve_rows(0, episodes), lambda _learner, _step, _mean: None)
     curve.write(folder / "curve.csv")
     nothing = dict.fromkeys(("target_steps", "source_steps", "carried_transitions", "gradient_steps"), 0)
     costs = nothing | {"evaluation_steps": curve.evaluation_steps, "wall_seconds": 0.0}

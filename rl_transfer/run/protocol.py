@@ -1,30 +1,28 @@
 """The protocol of a run: prepare, then segment after segment from checkpoint to checkpoint, then the aftermath."""
 
-import platform
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
-
-import gymnasium
 
 from rl_transfer import seeds
 from rl_transfer.errors import DivergedError, EnvironmentFailedError, RLTransferError
-from rl_transfer.knowledge import Knowledge, write_knowledge
-from rl_transfer.learner import EnvFactory, Learner, build_learner
+from rl_transfer.knowledge import Knowledge
+from rl_transfer.learner import Learner, build_learner
 from rl_transfer.methods import build_methods, refuse_several_sources
 from rl_transfer.run import checkpoint as checkpoints
 from rl_transfer.run.checkpoint import Checkpoint
 from rl_transfer.run.curve import Curve, play
+from rl_transfer.run.environments import training_environments
+from rl_transfer.run.results import write_agent, write_status
 from rl_transfer.run.reviews import Reviews, StartAnew, write_episodes
+from rl_transfer.run.signals import Signals, keep_references, kept_signals
 from rl_transfer.run.sources import Sources
 from rl_transfer.run.transfer import pretrain, print_fates, transfer, write_fates
 from rl_transfer.store import read_json, write_csv, write_json
 from rl_transfer.study import RunSpec, TaskConfig
-from rl_transfer.tasks import Charged, Meter, Sham, TaskEnvironments, make
+from rl_transfer.tasks import Meter
 
 
 @dataclass(frozen=True)
@@ -45,6 +43,7 @@ class Run:
         on_progress: Called at every rollout and evaluation.
         references: Folders of the finished reference runs, in the specification's order.
         other_sources: Folders of further finished source runs, in the specification's order.
+        signals: Whether to log, beside the curve, what explains transfer; the results are the same without.
 
     Raises:
         ConfigError: If there is a method that does not exist, does not fit, or takes one source only and gets several.
@@ -58,6 +57,8 @@ class Run:
         on_progress: Callable[[Progress], None],
         references: Sequence[Path] = (),
         other_sources: Sequence[Path] = (),
+        *,
+        signals: bool = True,
     ) -> None:
         self.spec, self.folder, self.source = spec, folder, source
         self.methods = build_methods(spec.methods, spec.learner.algorithm)
@@ -68,6 +69,8 @@ class Run:
         self._reviews = Reviews(self.methods, spec.budget_steps, references)
         self._reviews_held = 0
         self._fell_back_at: int | None = None
+        self._logs_signals = signals
+        self._signals: Signals | None = None
         self._on_progress = on_progress
         self._last_return: float | None = None
         self._checkpoints = folder / "checkpoints"
@@ -124,7 +127,7 @@ class Run:
         """Let the methods change a fresh learner, and write the first checkpoint; None where it has ended already."""
         shutil.rmtree(self._checkpoints, ignore_errors=True)
         learner = self._learner(log=False)
-        ended = None if self.source is None else self._carry_over(learner)
+        ended = self._carry_over(learner)
         learner.close()
         first = Checkpoint(segment=0, teacher_calls=self._sources.teacher_calls)
         if ended is not None:
@@ -136,6 +139,9 @@ class Run:
     def _carry_over(self, learner: Learner) -> DivergedError | EnvironmentFailedError | None:
         """Let the methods transfer, then pretrain; returns what ended that: the learner diverged, a task failed."""
         spec, ended = self.spec, None
+        if self.source is None:
+            self._keep_references(learner, Knowledge())
+            return None
         try:
             knowledge = self._read_knowledge(learner)
         except EnvironmentFailedError as error:  # a source that plays its own task
@@ -151,9 +157,14 @@ class Run:
         except DivergedError as error:
             ended = error
         self._knowledge = self._to_keep(knowledge)
+        self._keep_references(learner, knowledge)
         write_fates(self.folder / "transfer.csv", fates)
         print_fates(fates)
         return ended
+
+    def _keep_references(self, learner: Learner, knowledge: Knowledge) -> None:
+        if self._logs_signals:
+            keep_references(self._checkpoints, learner, knowledge)
 
     def _kept_knowledge(self, learner: Learner) -> Knowledge:
         """What the methods keep, read once; the learner must be fresh then."""
@@ -177,10 +188,16 @@ class Run:
                     file.unlink()
         learner = self._learner(log=True)
         knowledge = self._kept_knowledge(learner)
+        initial = learner.networks()
+        if self._logs_signals:
+            learner.keep_account()
         learner.load_state(self._checkpoints, state.segment)
         self._meter.episodes = list(state.episodes)
         self._reviews_held, self._fell_back_at = state.reviews, state.fell_back_at
         self._sources.teacher_calls = state.teacher_calls
+        if self._logs_signals:
+            fell_back = self._fell_back_at is not None
+            self._signals = Signals(initial, {}, {}) if fell_back else kept_signals(self._checkpoints, knowledge)
         if self._fell_back_at is None:
             for place, method in enumerate(self.methods):
                 branch = seeds.generator(self.spec.role, self.spec.seed, "method", state.segment, place)
@@ -194,6 +211,9 @@ class Run:
         print(f"starts anew at step {self._fell_back_at}: {reason}", flush=True)
         fresh = self._learner(log=True, meter=self._meter)
         fresh.succeed(learner)
+        if self._logs_signals:
+            fresh.keep_account()
+            self._signals = Signals(fresh.networks(), {}, {})
         return fresh
 
     def _train_segment(self, learner: Learner, state: Checkpoint, curve: Curve) -> None:
@@ -241,12 +261,14 @@ class Run:
         start, self._lap_start = self._lap_start, time.monotonic()
         return self._lap_start - start
 
-    def _tell_point(self, step: int, mean_return: float) -> None:
+    def _tell_point(self, learner: Learner, step: int, mean_return: float) -> None:
+        if self._signals is not None:
+            self._signals.record(learner, step)
         self._last_return = mean_return
         self._on_progress(Progress(step, mean_return))
 
     def _finish(self, learner: Learner, curve: Curve, state: Checkpoint) -> None:
-        self._write_agent(learner)
+        write_agent(self.folder, learner, as_source=self.spec.role == "source")
         retention_steps = self._write_retention(learner)
         self._write_results(learner, curve, state, retention_steps=retention_steps)
         self._write_status("completed", "", None)
@@ -262,23 +284,11 @@ class Run:
             last_good = self._learner(log=False)
             try:
                 last_good.load_state(self._checkpoints, state.segment)
-                self._write_agent(last_good)
+                write_agent(self.folder, last_good, as_source=True)
             finally:
                 last_good.close()
         outcome = "diverged" if isinstance(error, DivergedError) else "environment_failed"
         self._write_status(outcome, str(error), failed_at)
-
-    def _write_agent(self, learner: Learner) -> None:
-        agent = self.folder / "agent"
-        is_source = self.spec.role == "source"
-        knowledge = Knowledge(
-            networks=learner.networks(),
-            statistics=learner.statistics(),
-            optimizer=learner.optimizer_state() if is_source else None,
-            experience=learner.experience() if is_source else None,
-        )
-        write_knowledge(agent, knowledge)
-        learner.save_agent(agent)
 
     def _write_retention(self, learner: Learner) -> int:
         """Evaluate the finished agent on the source tasks, for what it still knows of them; returns the steps taken.
@@ -322,38 +332,5 @@ class Run:
         return {"reference_steps": sum(steps)} if steps else {}
 
     def _write_status(self, outcome: str, message: str, failed_at: int | None) -> None:
-        write_json(self.folder / "machine.json", {"platform": platform.platform(), "processor": _processor()})
-        write_json(
-            self.folder / "status.json",
-            {
-                "status": "finished",
-                "outcome": outcome,
-                "message": message,
-                "failed_at_step": failed_at,
-                **({} if self._fell_back_at is None else {"fell_back_at_step": self._fell_back_at}),
-            },
-        )
+        write_status(self.folder, outcome, message, failed_at=failed_at, fell_back_at=self._fell_back_at)
         shutil.rmtree(self._checkpoints, ignore_errors=True)
-
-
-def training_environments(spec: RunSpec, meter: Meter) -> Sequence[EnvFactory]:
-    """Factories of a run's training environments; the learner may take the task's own side by side."""
-    factory = partial(training_environment, spec, meter)
-    if spec.sham:
-        return [factory] * spec.learner.n_envs
-    return TaskEnvironments(spec.task, meter, factory, spec.learner.n_envs)
-
-
-def training_environment(spec: RunSpec, meter: Meter) -> gymnasium.Env[Any, Any]:
-    """One training environment: the task, made a sham if the run is one, charged."""
-    env = make(spec.task)
-    return Charged(Sham(env) if spec.sham else env, meter)
-
-
-def _processor() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()

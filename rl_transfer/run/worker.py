@@ -14,6 +14,8 @@ from rl_transfer.errors import RLTransferError
 from rl_transfer.run.protocol import Progress, Run
 from rl_transfer.store import Store, read_spec
 
+NO_SIGNALS = "--no-signals"
+"""Tells the worker processes' program that runs are to log no signals."""
 _SECONDS_BETWEEN_MESSAGES = 0.25
 
 
@@ -42,7 +44,7 @@ class _Reporter:
             self._messages.send(key=self._key, step=progress.step, mean_return=progress.mean_return)
 
 
-def work(store: Store, key: str, messages: Messages) -> NoReturn:
+def work(store: Store, key: str, messages: Messages, *, signals: bool = True) -> NoReturn:
     """Carry out a run whose folder and specification are in the store, then end this process.
 
     Whatever anyone prints goes to the run's log; the last line of a failed run's log says why.
@@ -51,7 +53,7 @@ def work(store: Store, key: str, messages: Messages) -> NoReturn:
     try:
         folders = store.index()
         _print_to(folders[key] / "log.txt")
-        _carry_out(store, folders, key, messages)
+        _carry_out(store, folders, key, messages, signals=signals)
         code = 0
     except RLTransferError as error:
         print(" ".join(str(error).split()), file=sys.stderr)
@@ -64,7 +66,7 @@ def work(store: Store, key: str, messages: Messages) -> NoReturn:
         os._exit(code)
 
 
-def _carry_out(store: Store, folders: dict[str, Path], key: str, messages: Messages) -> None:
+def _carry_out(store: Store, folders: dict[str, Path], key: str, messages: Messages, *, signals: bool) -> None:
     import torch
 
     folder = folders[key]
@@ -75,7 +77,8 @@ def _carry_out(store: Store, folders: dict[str, Path], key: str, messages: Messa
             source = None if spec.source is None else folders[spec.source.key]
             references = [folders[reference] for reference in spec.references]
             others = [folders[other.key] for other in spec.other_sources]
-            Run(spec, folder, source, _Reporter(key, messages), references, others).carry_out()
+            reporter = _Reporter(key, messages)
+            Run(spec, folder, source, reporter, references, others, signals=signals).carry_out()
 
 
 def _summary(error: BaseException) -> str:

@@ -28,6 +28,7 @@ from rl_transfer.stats.rank_correlation import (
     partial_rank_correlation,
 )
 from rl_transfer.stats.ratio import ratio_interval
+from rl_transfer.stats.representation import dead_share, effective_rank
 from rl_transfer.stats.shift_test import (
     Interval,
     ShiftTest,
@@ -50,9 +51,11 @@ __all__ = [
     "ShiftTest",
     "StratifiedTest",
     "asymptotic_score",
+    "dead_share",
     "detectable_difference",
     "detection_power",
     "dynamics_error",
+    "effective_rank",
     "equivalence_power",
     "fewest_seeds",
     "first_choice",

@@ -223,6 +223,7 @@ class StudyConfig(Frozen):
         matrix: Pairs by a short name; the target of each becomes the source of every other.
         seeds: Seeds of an arm, or looks: seeds are then added as long as an arm is not decided.
         baseline_seeds: Seeds from scratch, one number a look; as many as an arm's by default, up to twice as many.
+        signals: Whether runs log, beside the curve, what explains transfer; no result depends on it.
         tuning: How the hyperparameters of scratch and the arms were tuned, where they were.
     """
 
@@ -239,6 +240,7 @@ class StudyConfig(Frozen):
     margin: PositiveFloat = 0.10
     device: Literal["cpu", "cuda"] = "cpu"
     segment_steps: PositiveInt | None = None
+    signals: bool = True
     learner: dict[str, JsonValue] = Field(default={})
     budget: dict[str, JsonValue] = Field(default={})
     evaluation: dict[str, JsonValue] = Field(default={})

@@ -44,7 +44,7 @@ def transitions(count, first=100.0, *, terminated=(), truncated=()):
 
 def mixing(buffer, *shares, clock=lambda: 0, count=10):
     """Sources with rewards from 100, 200, ... on."""
-    made = Mixing(buffer, clock, lambda _: None)
+    made = Mixing(buffer, clock)
     for number, share in enumerate(shares, 1):
         share_at = share if callable(share) else lambda _, share=share: share
         made.add(transitions(count, 100.0 * number), share_at, np.random.default_rng(number))
@@ -101,7 +101,7 @@ class TestCounts:
 
     def test_only_those_that_are_named_are_drawn(self):
         buffer, now = filled(), 0
-        made = Mixing(buffer, lambda: now, lambda _: None)
+        made = Mixing(buffer, lambda: now)
         chosen = {0: None, 1: np.array([2, 7]), 2: np.array([4])}
         made.add(transitions(10), lambda _: 1.0, np.random.default_rng(0), lambda step: chosen[step])
         found = []
@@ -113,7 +113,7 @@ class TestCounts:
         drawn = []
         for among in (None, lambda _: None, lambda _: np.arange(10)):
             buffer = filled()
-            made = Mixing(buffer, lambda: 0, lambda _: None)
+            made = Mixing(buffer, lambda: 0)
             made.add(transitions(10), lambda _: 1.0, np.random.default_rng(0), among)
             drawn.append(buffer.sample(30).rewards[:, 0].tolist())
         assert drawn[0] == drawn[1] == drawn[2]
@@ -139,7 +139,7 @@ class TestCounts:
         expected = [origins(alone.sample(4))[1] for _ in range(9)]
         first = mixing(before, 0.3)
         found = [origins(before.sample(4))[1] for _ in range(4)]
-        second = Mixing(after, lambda: 0, lambda _: None)
+        second = Mixing(after, lambda: 0)
         second.load_state(first.state())
         second.add(transitions(10), lambda _: 0.3, np.random.default_rng(5))
         found += [origins(after.sample(4))[1] for _ in range(5)]
@@ -174,7 +174,7 @@ class TestSamples:
 
     def test_cut_is_no_termination(self):
         buffer = filled()
-        made = Mixing(buffer, lambda: 0, lambda _: None)
+        made = Mixing(buffer, lambda: 0)
         made.add(transitions(3, terminated=[0], truncated=[1]), lambda _: 1.0, np.random.default_rng(0))
         batch = buffer.sample(200)
         done = dict(zip(batch.rewards[:, 0].tolist(), batch.dones[:, 0].tolist(), strict=True))
@@ -182,7 +182,7 @@ class TestSamples:
 
     def test_n_step_returns_stop_where_episodes_end_and_at_the_end(self):
         buffer = filled(kind=NStepReplayBuffer, n_steps=3, gamma=0.5)
-        made = Mixing(buffer, lambda: 0, lambda _: None)
+        made = Mixing(buffer, lambda: 0)
         made.add(transitions(6, first=0.0, terminated=[1], truncated=[3]), lambda _: 0.9, np.random.default_rng(0))
         batch = buffer.sample(400)
         assert batch.discounts.shape == (400, 1)
@@ -215,7 +215,7 @@ class TestSamples:
         plain = transitions(5)
         keyed = {"speed": plain.observation_N, "gear": np.full((5, 1), 2)}
         values = vars(plain) | {"observation_N": keyed, "next_observation_N": keyed}
-        made = Mixing(buffer, lambda: 0, lambda _: None)
+        made = Mixing(buffer, lambda: 0)
         made.add(Transitions(**values), lambda _: 0.5, np.random.default_rng(0))
         batch = buffer.sample(8)
         assert batch.observations["gear"][:, 0].tolist() == [0] * 4 + [2] * 4

@@ -158,7 +158,7 @@ class TestShare:
         costs = outputs(folder)["costs"]
         assert costs["source_samples"] == 2 * costs["gradient_steps"] > 0
         assert costs["carried_transitions"] == 100, "counted once, not in every segment"
-        scalars = EventAccumulator(str(folder / "events")).Reload().Scalars("train/source_share")
+        scalars = EventAccumulator(str(folder / "events")).Reload().Scalars("share/source_samples")
         assert {event.value for event in scalars} == {0.25}
         scratch = outputs(carry_out(run_spec(dqn()), tmp_path))["costs"]
         assert scratch["source_samples"] == scratch["carried_transitions"] == 0

@@ -270,11 +270,12 @@ def carry_out(
     *,
     references: Sequence[Path] = (),
     others: Sequence[Path] = (),
+    signals: bool = True,
     **more: Any,
 ) -> Path:
     """Carry out a run in this process; returns its folder."""
     folder = folder_of(spec, root)
-    Run(spec, folder, source, on_progress, references, others).carry_out(**more)
+    Run(spec, folder, source, on_progress, references, others, signals=signals).carry_out(**more)
     return folder
 
 

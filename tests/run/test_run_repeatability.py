@@ -211,17 +211,33 @@ def events(folder):
 
 
 class TestEvents:
-    @pytest.mark.parametrize("config", [ppo(learning_rate="lin_0.01"), dqn()], ids=["ppo", "dqn"])
-    def test_after_a_kill_no_step_comes_twice_and_none_is_missing(self, config, tmp_path):
-        alone = events(carry_out(run_spec(config), tmp_path / "alone"))
-        with pytest.raises(KeyboardInterrupt):
-            carry_out(run_spec(config), tmp_path / "killed", None, Interrupt(100))
-        found = events(carry_out(run_spec(config), tmp_path / "killed"))
-        for tag in alone:
-            steps = [step for step, _ in found[tag]]
+    @pytest.mark.parametrize(
+        ("config", "methods"),
+        [
+            (ppo(learning_rate="lin_0.01", normalize=True), ["fine_tune", "shaping"]),
+            (dqn(), ["fine_tune", ("replay", {"share": 0.3}), ("jump_start", {"variant": "random"})]),
+            pytest.param(tiny("sac"), ["kickstart", "replay"], marks=pytest.mark.slow),
+        ],
+        ids=["ppo", "dqn", "sac"],
+    )
+    def test_stopped_or_killed_they_are_all_there_once(self, config, methods, source_of, tmp_path):
+        source = source_of(config)
+        spec = arm_spec(run_spec(config, anchors=ANCHORS), source, *methods)
+        alone = events(carry_out(spec, tmp_path / "alone", source))
+        for tag, found in alone.items():
+            steps = [step for step, _ in found]
             assert steps == sorted(set(steps)), tag
-            if not tag.startswith("time/"):
-                assert found[tag] == alone[tag], tag
+        carry_out(spec, tmp_path / "stopped", source, stop_after_segment=1)
+        with pytest.raises(KeyboardInterrupt):
+            carry_out(spec, tmp_path / "killed", source, Interrupt(100))
+        for name in ("stopped", "killed"):
+            found = events(carry_out(spec, tmp_path / name, source))
+            assert found.keys() == alone.keys()
+            for tag in alone:
+                steps = [step for step, _ in found[tag]]
+                assert steps == sorted(set(steps)), (name, tag)
+                if not tag.startswith("time/"):
+                    assert found[tag] == alone[tag], (name, tag)
 
     def test_the_curve_is_in_them(self, tmp_path):
         folder = carry_out(run_spec(), tmp_path)

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from rl_transfer.errors import ConfigError
 from rl_transfer.run import worker
 
-def crash(*_):
+def crash(*_, **__):
     raise {error}
 
 worker._carry_out = crash

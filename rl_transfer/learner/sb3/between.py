@@ -14,6 +14,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepR
 
 from rl_transfer.knowledge.experience import map_arrays
 from rl_transfer.learner.interface import EnvFactory
+from rl_transfer.learner.sb3.witness import Witness
 from rl_transfer.learner.seams import Guide, Reshape, Steps
 from rl_transfer.tasks import as_batch
 
@@ -31,6 +32,7 @@ class Between(VecEnvWrapper):
         super().__init__(env)
         self._reshapes: list[Reshape] = []
         self._guide: Guide | None = None
+        self._witness: Witness | None = None
         self._observation_N: Any = None
         self._observation_before_N: Any = None
         self._time_N = np.zeros(env.num_envs, np.int64)
@@ -47,6 +49,10 @@ class Between(VecEnvWrapper):
     def tell(self, guide: Guide) -> None:
         """Tell a guide of every episode that begins."""
         self._guide = guide
+
+    def show(self, witness: Witness) -> None:
+        """Let a witness see all that goes by."""
+        self._witness = witness
 
     def replace(self, env: VecEnv) -> None:
         """Go on with other environments, which must be of the same spaces and number and are still to be reset."""
@@ -70,12 +76,16 @@ class Between(VecEnvWrapper):
         observation_N, reward_N, done_N, infos = self.venv.step_wait()
         if self._reshapes:
             reward_N = self._reshaped(observation_N, reward_N, done_N, infos)
+        if self._witness is not None:
+            self._witness.see(self._observation_N, reward_N, done_N, infos)
         self._observation_before_N, self._observation_N = self._observation_N, observation_N
         self._time_N += 1
         self._begin(np.flatnonzero(done_N).tolist())
         return observation_N, reward_N, done_N, infos
 
     def _begin(self, members: Sequence[int]) -> None:
+        if self._witness is not None:
+            self._witness.begin(self._observation_N, members)
         for member in members:
             self._time_N[member] = 0
             if self._guide is not None:

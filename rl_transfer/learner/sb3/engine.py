@@ -1,53 +1,44 @@
 """One Stable-Baselines3 model as a learner: training in exact segments, checkpoints, isolated acting."""
 
-import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from copy import deepcopy
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.buffers import ReplayBuffer
-from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
+from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
-from stable_baselines3.common.utils import set_random_seed
 from stable_baselines3.common.vec_env import VecEnv
 
 from rl_transfer.errors import ConfigError, DivergedError, RLTransferError
 from rl_transfer.knowledge import Networks, Transitions
 from rl_transfer.learner.interface import Among, EnvFactory, Learner, Watch
 from rl_transfer.learner.losses import Loss
+from rl_transfer.learner.recent import Recent
 from rl_transfer.learner.sb3 import networks, normalization, optimizer_state, replay
 from rl_transfer.learner.sb3.between import Between, led_in, let_act
 from rl_transfer.learner.sb3.build import build_model
 from rl_transfer.learner.sb3.conductor import Conductor, SegmentEnd
+from rl_transfer.learner.sb3.events import Events
 from rl_transfer.learner.sb3.fisher import fisher_diagonal
 from rl_transfer.learner.sb3.minibatches import Rollouts, see_samples
 from rl_transfer.learner.sb3.mixing import Mixing, Share
 from rl_transfer.learner.sb3.pretraining import train_on
+from rl_transfer.learner.sb3.randomness import isolated
 from rl_transfer.learner.sb3.recipient import SB3Recipient
 from rl_transfer.learner.sb3.relabelling import relabel
 from rl_transfer.learner.sb3.saving import load_model_state, model_state, read_state, write_agent, write_state
 from rl_transfer.learner.sb3.side_by_side import training_environments
+from rl_transfer.learner.sb3.signals import Account, Costs
 from rl_transfer.learner.seams import Guide, Reshape
 from rl_transfer.study import LearnerConfig
 from rl_transfer.tasks import LimitReachedError, Meter, task_outcomes
 
 _LOG_POINTS = 50
-
-
-class _Events(TensorBoardOutputFormat):
-    """The library's TensorBoard log, on the axis of charged steps."""
-
-    first_step = 0
-
-    def write(self, key_values: dict[str, Any], key_excluded: dict[str, tuple[str, ...]], step: int = 0) -> None:
-        super().write(key_values, key_excluded, self.first_step + step)
 
 
 class SB3Learner(SB3Recipient, Learner):
@@ -79,12 +70,13 @@ class SB3Learner(SB3Recipient, Learner):
         normalizer = normalization.normalizer(self._between, config)
         self._env: VecEnv = self._between if normalizer is None else normalizer
         super().__init__(build_model(config, self._env, seed=seed, device=device), normalizer)
-        self._log = None if log_folder is None else _Events(str(log_folder))
+        self._log = None if log_folder is None else Events(str(log_folder))
         self._model.set_logger(Logger(None, [] if self._log is None else [self._log]))
         optimizer_state.main_optimizer(self._model).register_step_post_hook(self._count_gradient_step)
         networks.watch_outputs(self._model, self._refuse_output)
         own = self._replay
-        self._mixing = None if own is None else Mixing(own, lambda: meter.steps, self._record_source_share)
+        self._mixing = None if own is None else Mixing(own, lambda: meter.steps)
+        self._account: Account | None = None
         self._gradient_steps = 0
         self._counts: Counter[str] = Counter()
         self._notes: dict[str, dict[str, float]] = {}
@@ -106,8 +98,20 @@ class SB3Learner(SB3Recipient, Learner):
         """Samples of minibatches that came from transitions beside the replay buffer."""
         return 0 if self._mixing is None else self._mixing.drawn
 
-    def _record_source_share(self, share: float) -> None:
-        self._model.logger.record_mean("train/source_share", share)
+    def keep_account(self) -> None:
+        """Keep account of training from now on."""
+        self._account = Account(self._model, self._between, self.discount, self._costs)
+
+    def recent(self) -> Recent | None:
+        """What training was like since the last call."""
+        return None if self._account is None else self._account.take()
+
+    def _costs(self) -> Costs:
+        held = 0 if self._replay is None else self._replay.size()
+        own = self.count_from_start() // self._env.num_envs
+        carried_share = max(held - own, 0) / held if held else 0.0
+        guide_steps, has_source = self._counts.get("guide_steps"), self.carried_transitions > 0
+        return Costs(self.meter.steps, guide_steps, has_source, self.source_samples, carried_share)
 
     @property
     def gradient_steps(self) -> int:
@@ -198,7 +202,7 @@ class SB3Learner(SB3Recipient, Learner):
             return
         buffer, before = replay.fixed_buffer(self._replay, transitions), self._gradient_steps
         if losses:
-            observed = Mixing(buffer, lambda: 0, lambda _: None)
+            observed = Mixing(buffer, lambda: 0)
             observed.watch(partial(see_samples, self._between.observation_space, self._losses.see))
         seed, entropy = int(generator.integers(2**31)), networks.extra_variables(self._model)
         try:
@@ -241,20 +245,9 @@ class SB3Learner(SB3Recipient, Learner):
         """Learn from other rewards than the task's."""
         self._between.reshape(reshape)
 
-    @contextmanager
-    def isolated(self, seed: int) -> Iterator[None]:
+    def isolated(self, seed: int) -> AbstractContextManager[None]:
         """Seed everything random for a while, and put it back as it was."""
-        space = self._model.action_space
-        python, array, sampler = random.getstate(), np.random.get_state(), deepcopy(space.np_random)  # noqa: NPY002
-        with torch.random.fork_rng():
-            set_random_seed(seed)
-            space.seed(seed)
-            try:
-                yield
-            finally:
-                random.setstate(python)
-                np.random.set_state(array)  # noqa: NPY002
-                space._np_random = sampler
+        return isolated(self._model.action_space, seed)
 
     def train(self, *, until: int, horizon: int, seed: int, watch: Watch, budget: int | None = None) -> None:
         """Train to ``until`` charged steps."""
@@ -360,6 +353,7 @@ class SB3Learner(SB3Recipient, Learner):
             "mixing": None if self._mixing is None else self._mixing.state(),
             "keeps_exploration": self._keeps_exploration,
             "rows_added": self._rows_added,
+            "account": None if self._account is None else self._account.state(),
         }
         write_state(folder / f"learner-{segment:04d}.pt", state)
         self._rows_saved = self._rows_added
@@ -382,6 +376,8 @@ class SB3Learner(SB3Recipient, Learner):
         if self._mixing is not None:
             self._mixing.load_state(state["mixing"])
         self._rows_added = self._rows_saved = state["rows_added"]
+        if self._account is not None and state["account"] is not None:
+            self._account.load_state(state["account"])
 
     def save_agent(self, folder: Path) -> None:
         """Write it for the library's own ``load``, with ``agent.json``, which says what that needs."""

@@ -43,11 +43,10 @@ class Mixing:
     Args:
         buffer: The learner's own buffer.
         clock: Tells the charged steps.
-        record: Logs the sources' share of each minibatch.
     """
 
-    def __init__(self, buffer: ReplayBuffer, clock: Callable[[], int], record: Callable[[float], None]) -> None:
-        self._buffer, self._clock, self._record = buffer, clock, record
+    def __init__(self, buffer: ReplayBuffer, clock: Callable[[], int]) -> None:
+        self._buffer, self._clock = buffer, clock
         self._own_sample = buffer.sample
         self._sources: list[_Source] = []
         self._owed: list[float] = []
@@ -94,8 +93,6 @@ class Mixing:
         counts = self._counts(batch_size)
         own = batch_size - sum(counts)
         self.drawn += sum(counts)
-        if self._sources:
-            self._record(sum(counts) / batch_size)
         chosen = [
             source.draw(count, self._clock()) if count else None
             for source, count in zip(self._sources, counts, strict=True)

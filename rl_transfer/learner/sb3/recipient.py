@@ -9,7 +9,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.vec_env import VecNormalize
 
 from rl_transfer.knowledge import Distribution, Networks, OptimizerState, Role, Statistics
-from rl_transfer.learner.interface import Recipient
+from rl_transfer.learner.recipient import Recipient
 from rl_transfer.learner.sb3 import inspection, networks, normalization, optimizer_state
 from rl_transfer.learner.sb3.exploration import keep_exploration
 from rl_transfer.learner.sb3.losses import Losses, change_gradients
