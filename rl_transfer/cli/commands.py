@@ -9,6 +9,7 @@ import tyro
 from rl_transfer.cli.judge import Judge
 from rl_transfer.cli.new import New
 from rl_transfer.cli.plan import Plan
+from rl_transfer.cli.progress import Mode, results, shown
 from rl_transfer.cli.select import Select
 from rl_transfer.cli.source import Source
 from rl_transfer.cli.tune import Tune
@@ -32,23 +33,26 @@ class Run:
     """Name for the results; the file's by default."""
     overrides: _Overrides = ()
     """Lay a value over the study file, such as --set seeds=10 or --set learner.gamma=0.99; may be repeated."""
+    progress: Mode = "live"
+    """Live on a terminal and plain lines elsewhere; plain lines; quiet: results alone; jsonl: an event a line on
+    standard output, results on standard error."""
 
     def call(self) -> int:
         """Run and print."""
         from rl_transfer.api import run_study
         from rl_transfer.cli.show import show_outcome
-        from rl_transfer.report import LiveProgress
 
-        with LiveProgress() as progress:
+        with shown(self.progress) as observer:
             outcome = run_study(
                 self.study,
                 store=self.store,
                 workers=self.workers,
                 overrides=self.overrides,
                 name=self.name,
-                observer=progress,
+                observer=observer,
             )
-        return show_outcome(outcome, self.store)
+        with results(self.progress):
+            return show_outcome(outcome, self.store)
 
 
 @dataclass(frozen=True)

@@ -30,16 +30,24 @@ class Messages:
 
 
 class _Reporter:
-    """Tells of progress, not more often than a person can read."""
+    """Tells of progress, not more often than a person can read; in the end, how far it got."""
 
     def __init__(self, key: str, messages: Messages) -> None:
         self._key, self._messages = key, messages
         self._next = 0.0
+        self._untold: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:
+        self._untold = progress
         if (now := time.monotonic()) >= self._next:
             self._next = now + _SECONDS_BETWEEN_MESSAGES
-            self._messages.send(key=self._key, step=progress.step, mean_return=progress.mean_return)
+            self.tell()
+
+    def tell(self) -> None:
+        """Say what has not been said yet."""
+        if self._untold is not None:
+            self._messages.send(key=self._key, step=self._untold.step, mean_return=self._untold.mean_return)
+            self._untold = None
 
 
 def work(store: Store, key: str, messages: Messages) -> NoReturn:
@@ -75,7 +83,9 @@ def _carry_out(store: Store, folders: dict[str, Path], key: str, messages: Messa
             source = None if spec.source is None else folders[spec.source.key]
             references = [folders[reference] for reference in spec.references]
             others = [folders[other.key] for other in spec.other_sources]
-            Run(spec, folder, source, _Reporter(key, messages), references, others).carry_out()
+            reporter = _Reporter(key, messages)
+            Run(spec, folder, source, reporter, references, others).carry_out()
+            reporter.tell()
 
 
 def _summary(error: BaseException) -> str:
