@@ -10,6 +10,7 @@ from rl_transfer.cli.judge import Judge
 from rl_transfer.cli.new import New
 from rl_transfer.cli.plan import Plan
 from rl_transfer.cli.progress import Mode, results, shown
+from rl_transfer.cli.runs import Gc, Rm, Runs, Show
 from rl_transfer.cli.select import Select
 from rl_transfer.cli.source import Source
 from rl_transfer.cli.tune import Tune
@@ -108,7 +109,7 @@ class Export:
     """Write a finished run's actor as one file to deploy: raw observations in, actions out, normalisation inside."""
 
     run: tyro.conf.Positional[Annotated[str, tyro.conf.arg(name="RUN", metavar="RUN")]]
-    """A run's folder, or PAIR/ARM/seedN as 'list runs' prints it (with the key where that is not unique)."""
+    """A run's folder, or PAIR/ARM/seedN as 'runs' prints it (with the key where that is not unique)."""
     format: Literal["onnx", "torch"]
     """ONNX, or a file that torch.export.load reads."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -130,18 +131,16 @@ class Export:
 
 @dataclass(frozen=True)
 class List:
-    """List what there is."""
+    """List what is shipped."""
 
-    what: tyro.conf.Positional[Literal["pairs", "methods", "envs", "studies", "runs"]]
-    """Which list."""
-    store: _Store = Path("runs")
-    """Folder of runs, for 'list runs'."""
+    what: tyro.conf.Positional[Literal["pairs", "methods", "envs", "studies"]]
+    """Which list; 'runs' lists the runs of a store."""
 
     def call(self) -> int:
         """List and print."""
         from rl_transfer.cli.listing import show_list
 
-        return show_list(self.what, self.store)
+        return show_list(self.what)
 
 
 Command = (
@@ -155,5 +154,9 @@ Command = (
     | Annotated[Tune, tyro.conf.subcommand("tune")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Source, tyro.conf.subcommand("source")]
+    | Annotated[Runs, tyro.conf.subcommand("runs")]
+    | Annotated[Show, tyro.conf.subcommand("show")]
+    | Annotated[Rm, tyro.conf.subcommand("rm")]
+    | Annotated[Gc, tyro.conf.subcommand("gc")]
     | Annotated[List, tyro.conf.subcommand("list")]
 )
