@@ -9,6 +9,7 @@ import tyro
 from rl_transfer.cli.judge import Judge
 from rl_transfer.cli.new import New
 from rl_transfer.cli.plan import Plan
+from rl_transfer.cli.play import Play
 from rl_transfer.cli.progress import Mode, results, shown
 from rl_transfer.cli.runs import Gc, Rm, Runs, Show
 from rl_transfer.cli.select import Select
@@ -154,6 +155,7 @@ Command = (
     | Annotated[Tune, tyro.conf.subcommand("tune")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Source, tyro.conf.subcommand("source")]
+    | Annotated[Play, tyro.conf.subcommand("play")]
     | Annotated[Runs, tyro.conf.subcommand("runs")]
     | Annotated[Show, tyro.conf.subcommand("show")]
     | Annotated[Rm, tyro.conf.subcommand("rm")]
