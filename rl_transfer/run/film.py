@@ -77,7 +77,9 @@ def write_film(file: Path, pictures: Iterator[Picture], *, fps: int) -> int:
         with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
             part = Path(folder) / f"film{suffix}"
             size = (first.shape[1], first.shape[0])
-            writer = imageio_ffmpeg.write_frames(part, size, fps=fps, macro_block_size=2, **_OPTIONS[suffix])
+            writer = imageio_ffmpeg.write_frames(
+                part, size, fps=fps, macro_block_size=2, ffmpeg_log_level="error", **_OPTIONS[suffix]
+            )
             writer.send(None)
             writer.send(first.tobytes())
             for picture in pictures:

@@ -35,16 +35,15 @@ def compose(players: Sequence[Player], views: Sequence[View], title: str) -> Pic
     _write(draw, (_GAP, 7), title, _FAINT, 14, size[0] - 2 * _GAP)
     for place, (player, view, image) in enumerate(zip(players, views, images, strict=True)):
         left, top = _GAP + place % columns * width, _TITLE + place // columns * height
-        for row, (text, ink, points) in enumerate(_label(player, view, players[0].task)):
+        for row, (text, ink, points) in enumerate(_label(player, view)):
             _write(draw, (left, top + 19 * row), text, ink, points, width - _GAP)
         whole.paste(image, (left + (width - _GAP - image.width) // 2, top + _LABEL))
     return np.asarray(whole, dtype=np.uint8)
 
 
-def _label(player: Player, view: View, stage: TaskConfig) -> list[tuple[str, tuple[int, int, int], int]]:
+def _label(player: Player, view: View) -> list[tuple[str, tuple[int, int, int], int]]:
     pair, arm, seed = player.names
-    where = ", through the mapping" if player.mapped else f", on its own {player.task.id}"
-    where = where if player.mapped or player.task != stage else ""
+    where = f", on its own {player.task.id}" if player.alone else ", through the mapping" if player.mapped else ""
     return [
         (f"{arm}  seed {seed}", _INK, 16),
         (pair + where, _FAINT, 13),

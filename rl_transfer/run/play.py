@@ -28,12 +28,14 @@ class Player:
         spec: Its run.
         task: What it plays: the stage's task, or its own where it can't play that.
         mapped: Whether it sees the stage's task through a pair's mapping.
+        alone: Whether it plays a task of its own.
     """
 
     folder: Path
     spec: RunSpec
     task: TaskConfig
     mapped: bool
+    alone: bool
     agent: SourceTeacher
 
     @property
@@ -93,14 +95,15 @@ def _mappings(specs: Sequence[RunSpec]) -> Mapping[str, MappingConfig | None]:
 
 def _player(folder: Path, spec: RunSpec, stage: TaskConfig, config: MappingConfig | None) -> Player:
     own = inspect_task(spec.task)
-    task, mapped = stage, config is not None and spec.task != stage
+    mapped, alone = config is not None and spec.task != stage, False
     try:
         mapping = map_spaces(config if mapped else None, own, inspect_task(stage))
     except ConfigError:
-        task, mapped, mapping = spec.task, False, map_spaces(None, own, own)
+        mapped, alone, mapping = False, True, map_spaces(None, own, own)
     learner = load_agent(folder)
     learner.close()  # the environments alone: it acts without them
-    return Player(folder, spec, task, mapped, SourceTeacher(learner, mapping, folder / "curve.csv"))
+    agent = SourceTeacher(learner, mapping, folder / "curve.csv")
+    return Player(folder, spec, spec.task if alone else stage, mapped, alone, agent)
 
 
 def pictures_per_second(player: Player) -> int:

@@ -81,15 +81,22 @@ def inspect_task(task: TaskConfig) -> TaskFacts:
 
 
 def _make_bare(task: TaskConfig, render_mode: str | None) -> Env:
+    if render_mode is not None:
+        _refuse_unseen(task, render_mode)
     env = _made_by_gymnasium(task, render_mode)
-    if render_mode is not None and render_mode not in env.metadata.get("render_modes", ()):
-        env.close()
-        raise ConfigError(f"{task.id} can't be shown: it has no render mode {render_mode!r}", key="id")
     for kind in ("observation_space", "action_space"):
         if not isinstance(getattr(env.unwrapped, kind, None), gymnasium.Space):
             env.close()
             raise ConfigError(f"{task.id} has no {kind}: its environment must set one in __init__", key="id")
     return env
+
+
+def _refuse_unseen(task: TaskConfig, render_mode: str) -> None:
+    """Refuse a task that can't be shown; some of those don't take the keyword at all."""
+    env = _made_by_gymnasium(task, None)
+    env.close()
+    if render_mode not in env.metadata.get("render_modes", ()):
+        raise ConfigError(f"{task.id} can't be shown: it has no render mode {render_mode!r}", key="id")
 
 
 def _made_by_gymnasium(task: TaskConfig, render_mode: str | None) -> Env:
