@@ -58,3 +58,7 @@ class DivergedError(RLTransferError):
 
 class StoreError(RLTransferError):
     """Something in the store can't be read or written."""
+
+
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C while runs were carried out; the text says what is kept."""

@@ -16,6 +16,7 @@ Branch = Literal[
     "fisher",
     "demonstrations",
     "probe",
+    "play",
 ]
 
 

@@ -11,6 +11,7 @@ from rl_transfer.analysis.foreign_study import JudgeSettings, foreign_study
 from rl_transfer.analysis.judge import judge, judge_family
 from rl_transfer.analysis.load import PairData, RunData, SourceData, StudyData, load_pair, load_study
 from rl_transfer.analysis.manifest import Manifest, PairEntry, controls, is_judged, is_sham_source
+from rl_transfer.analysis.one_arm import judge_arm
 from rl_transfer.analysis.payoff import Payoff, Retention, payoff, retention
 from rl_transfer.analysis.selection import (
     PREDICTORS,
@@ -60,6 +61,7 @@ __all__ = [
     "is_judged",
     "is_sham_source",
     "judge",
+    "judge_arm",
     "judge_family",
     "load_pair",
     "load_study",

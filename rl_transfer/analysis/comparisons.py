@@ -128,12 +128,7 @@ def compare(study: StudyData) -> list[Comparison]:
     """
     return _adjusted(
         study.manifest.alpha,
-        [
-            found
-            for pair in study.pairs
-            for arm in pair.entry.arms
-            for found in _look_by_look(study.manifest, pair, arm)
-        ],
+        [found for pair in study.pairs for arm in pair.entry.arms for found in compare_arm(study.manifest, pair, arm)],
     )
 
 
@@ -146,10 +141,20 @@ def is_decided(comparisons: Iterable[Comparison]) -> bool:
     return all(one.verdict != "inconclusive" for one in comparisons if one.family in ("total", "knowledge"))
 
 
-def _look_by_look(manifest: Manifest, pair: PairData, arm: str) -> list[Comparison]:
-    """An arm's comparisons, each as of the look that decided it; a look with missing runs is the last."""
+def compare_arm(manifest: Manifest, pair: PairData, arm: str, *, last_look: int | None = None) -> list[Comparison]:
+    """Judge one transfer arm of a pair, each comparison as of the look that decided it.
+
+    Args:
+        manifest: The study.
+        pair: The pair's runs.
+        arm: The transfer arm.
+        last_look: The last look to take; all of them by default. One with missing runs is the last in any case.
+
+    Returns:
+        Its comparisons, by family; `compare` adds what depends on the other arms.
+    """
     found: dict[str, Comparison] = {}
-    for number in range(1, len(manifest.looks) + 1):
+    for number in range(1, (last_look or len(manifest.looks)) + 1):
         for family, name, baseline in matches(pair, arm):
             if family not in found or found[family].verdict == "inconclusive":
                 sides = [Side.of(pair, side, runs_at_look(manifest, side, number)) for side in (name, baseline)]

@@ -3,6 +3,7 @@
 from rl_transfer.api.agents import export_actor
 from rl_transfer.api.looking import tensorboard_of
 from rl_transfer.api.pairs import new_pair
+from rl_transfer.api.playing import play_runs
 from rl_transfer.api.selecting import rate_predictors, select_source
 from rl_transfer.api.sources import import_source, train_sources
 from rl_transfer.api.studies import StudyOutcome, plan, report_study, run_study
@@ -14,6 +15,7 @@ __all__ = [
     "import_source",
     "new_pair",
     "plan",
+    "play_runs",
     "rate_predictors",
     "report_study",
     "run_study",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rl_transfer.learner import ActorFormat
-from rl_transfer.store import Store
+from rl_transfer.store import Store, find_run
 
 
 def export_actor(
@@ -20,7 +20,7 @@ def export_actor(
     goes in and out.
 
     Args:
-        run: The run's folder, or its name as ``rl-transfer list runs`` prints it (the key may be left out).
+        run: The run's folder, or its name as ``rl-transfer runs`` prints it (the key may be left out).
         form: ``onnx``, or ``torch`` for what :func:`torch.export.load` reads.
         store: Folder of runs and results, for names.
         output: The file; ``actor.onnx`` or ``actor.pt2`` in the run's agent folder by default.
@@ -33,7 +33,7 @@ def export_actor(
         ConfigError: If there is no such run, it has no finished agent, the file is there, or a package is missing.
         StoreError: If the agent can't be read, or the file not be written.
     """
-    from rl_transfer.run.export import export_run, find_run
+    from rl_transfer.run.export import export_run
 
     folder = find_run(str(run), Store(Path(store).absolute()))
     return export_run(folder, form, None if output is None else Path(output), overwrite=overwrite)

@@ -1,5 +1,6 @@
 """Commands to calls; everything heavy is imported by the command that needs it."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -21,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import tyro
 
     from rl_transfer.cli.commands import Command
-    from rl_transfer.errors import RLTransferError
+    from rl_transfer.errors import RLTransferError, Stopped
 
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.append(here)  # so that 'module:Env-v0' finds modules here, as with python -m
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except RLTransferError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"\n{PROGRAM}: stopped; finished runs are kept, run and tune go on from there", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        again = shlex.join([PROGRAM, *(sys.argv[1:] if arguments is None else arguments)])
+        what = f"{stop}\nTo go on: {again}" if isinstance(stop, Stopped) else "whatever had finished is kept"
+        print(f"\n{PROGRAM}: stopped; {what}", file=sys.stderr)
         return 130

@@ -9,6 +9,9 @@ import tyro
 from rl_transfer.cli.judge import Judge
 from rl_transfer.cli.new import New
 from rl_transfer.cli.plan import Plan
+from rl_transfer.cli.play import Play
+from rl_transfer.cli.progress import Mode, results, shown
+from rl_transfer.cli.runs import Gc, Rm, Runs, Show
 from rl_transfer.cli.select import Select
 from rl_transfer.cli.source import Source
 from rl_transfer.cli.tensorboard import TensorBoard
@@ -33,23 +36,26 @@ class Run:
     """Name for the results; the file's by default."""
     overrides: _Overrides = ()
     """Lay a value over the study file, such as --set seeds=10 or --set learner.gamma=0.99; may be repeated."""
+    progress: Mode = "live"
+    """Live on a terminal and plain lines elsewhere; plain lines; quiet: results alone; jsonl: an event a line on
+    standard output, results on standard error."""
 
     def call(self) -> int:
         """Run and print."""
         from rl_transfer.api import run_study
         from rl_transfer.cli.show import show_outcome
-        from rl_transfer.report import LiveProgress
 
-        with LiveProgress() as progress:
+        with shown(self.progress) as observer:
             outcome = run_study(
                 self.study,
                 store=self.store,
                 workers=self.workers,
                 overrides=self.overrides,
                 name=self.name,
-                observer=progress,
+                observer=observer,
             )
-        return show_outcome(outcome, self.store)
+        with results(self.progress):
+            return show_outcome(outcome, self.store)
 
 
 @dataclass(frozen=True)
@@ -105,7 +111,7 @@ class Export:
     """Write a finished run's actor as one file to deploy: raw observations in, actions out, normalisation inside."""
 
     run: tyro.conf.Positional[Annotated[str, tyro.conf.arg(name="RUN", metavar="RUN")]]
-    """A run's folder, or PAIR/ARM/seedN as 'list runs' prints it (with the key where that is not unique)."""
+    """A run's folder, or PAIR/ARM/seedN as 'runs' prints it (with the key where that is not unique)."""
     format: Literal["onnx", "torch"]
     """ONNX, or a file that torch.export.load reads."""
     output: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
@@ -127,18 +133,16 @@ class Export:
 
 @dataclass(frozen=True)
 class List:
-    """List what there is."""
+    """List what is shipped."""
 
-    what: tyro.conf.Positional[Literal["pairs", "methods", "envs", "studies", "runs"]]
-    """Which list."""
-    store: _Store = Path("runs")
-    """Folder of runs, for 'list runs'."""
+    what: tyro.conf.Positional[Literal["pairs", "methods", "envs", "studies"]]
+    """Which list; 'runs' lists the runs of a store."""
 
     def call(self) -> int:
         """List and print."""
         from rl_transfer.cli.listing import show_list
 
-        return show_list(self.what, self.store)
+        return show_list(self.what)
 
 
 Command = (
@@ -153,5 +157,10 @@ Command = (
     | Annotated[Tune, tyro.conf.subcommand("tune")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Source, tyro.conf.subcommand("source")]
+    | Annotated[Play, tyro.conf.subcommand("play")]
+    | Annotated[Runs, tyro.conf.subcommand("runs")]
+    | Annotated[Show, tyro.conf.subcommand("show")]
+    | Annotated[Rm, tyro.conf.subcommand("rm")]
+    | Annotated[Gc, tyro.conf.subcommand("gc")]
     | Annotated[List, tyro.conf.subcommand("list")]
 )

@@ -1,10 +1,8 @@
-"""The lists: pairs, methods, environments, studies, runs."""
+"""The lists: pairs, methods, environments, studies."""
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import fields
-from pathlib import Path
-from statistics import mean
 from textwrap import fill
 from typing import Any
 
@@ -14,21 +12,19 @@ from rich.table import Table
 
 import rl_transfer_envs
 import rl_transfer_envs.wrappers
-from rl_transfer.analysis.curve_file import read_curve
+from rl_transfer.cli.lines import aligned
 from rl_transfer.errors import RLTransferError
 from rl_transfer.methods import method_class, method_names
-from rl_transfer.store import Store, read_json
 from rl_transfer.study import PairConfig, StudyConfig, image_shape, load_study, shipped_names
 from rl_transfer.tasks import feature_count, inspect_task, keywords
 
 Rows = Iterator[tuple[str, ...]]
 
 _PAIR_COLUMNS = ("pair", "learner", "sees", "does", "steps", "min")
-_NUMBERS = 2
 _INDENT = "    "
 
 
-def show_list(what: str, store: Path) -> int:
+def show_list(what: str) -> int:
     """Print one of the lists; returns the exit code."""
     if what == "pairs":
         return _show_pairs()
@@ -37,7 +33,6 @@ def show_list(what: str, store: Path) -> int:
     lists: dict[str, tuple[tuple[str, ...], Callable[[], Rows]]] = {
         "envs": (("name", "kind", "settings", "description"), _envs),
         "studies": (("study", "pairs", "arms", "seeds", "description"), _studies),
-        "runs": (("run", "status", "steps", "last return"), lambda: _runs(Store(store.absolute()))),
     }
     columns, rows = lists[what]
     table = Table()
@@ -48,7 +43,7 @@ def show_list(what: str, store: Path) -> int:
     if table.row_count:
         Console().print(table)
     else:
-        print(f"no {what}" + (f" in {store}" if what == "runs" else ""))
+        print(f"no {what}")
     return 0
 
 
@@ -61,7 +56,7 @@ def _show_pairs() -> int:
     console = Console(highlight=False, markup=False)
     for family, pairs in sorted(families.items()):
         cells, about = zip(*(_pair_texts(name, pair) for name, pair in pairs), strict=True)
-        header, *lines = _aligned([_PAIR_COLUMNS, *cells])
+        header, *lines = aligned([_PAIR_COLUMNS, *cells])
         console.print(f"\n{family}", style="bold")
         console.print(header, style="underline", soft_wrap=True)
         for line, text in zip(lines, about, strict=True):
@@ -84,19 +79,6 @@ def _pair_texts(name: str, pair: PairConfig) -> tuple[tuple[str, ...], str]:
         about = f"{about} ({error})"
     minutes = "" if pair.minutes is None else f"{pair.minutes:g}"
     return (name, pair.learner.algorithm, sees, does, f"{pair.budget.target:,}", minutes), about
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows as lines whose columns begin, or of the last two end, in the same place."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    words = len(widths) - _NUMBERS
-    return [
-        "  ".join(
-            cell.ljust(width) if place < words else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
 
 
 def _change(source: str, target: str) -> str:
@@ -174,23 +156,3 @@ def _pairs_text(config: StudyConfig) -> str:
     ladders = [f"{len(ladder.rungs)} rungs of {ladder.name}" for ladder in config.ladders]
     matrix = [f"every one of {', '.join(config.matrix)} for every other"] if config.matrix else []
     return ", ".join([*config.pairs, *ladders, *matrix])
-
-
-def _runs(store: Store) -> Rows:
-    store.check()
-    for folder in store.index().values():
-        status = store.status(folder)
-        outcome = "not finished" if status is None else str(status["outcome"])
-        steps = last = ""
-        if status is not None:
-            try:
-                steps = f"{read_json(folder / 'costs.json')['target_steps']:,}"
-                last = _last_return(folder / "curve.csv")
-            except (RLTransferError, KeyError):
-                outcome = "damaged"
-        yield store.relative(folder).removeprefix("runs/"), outcome, steps, last
-
-
-def _last_return(curve: Path) -> str:
-    episodes = read_curve(curve)
-    return f"{mean(episodes[max(episodes)]):.1f}" if episodes else "none"

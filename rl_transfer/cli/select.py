@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from rl_transfer.cli.progress import Mode, results, shown
 from rl_transfer.errors import ConfigError
 
 
@@ -41,6 +42,9 @@ class Select:
         tuple[str, ...], tyro.conf.arg(name="set", metavar="KEY=VALUE"), tyro.conf.UseAppendAction
     ] = ()
     """With --target: lay a value over all pairs, such as --set budget.target=7680; may be repeated."""
+    progress: Mode = "live"
+    """Live on a terminal and plain lines elsewhere; plain lines; quiet: results alone; jsonl: an event a line on
+    standard output, results on standard error."""
 
     def call(self) -> int:
         """Select and print."""
@@ -51,14 +55,13 @@ class Select:
     def _choose(self, target: str) -> int:
         from rl_transfer.api import select_source
         from rl_transfer.cli.show_selection import show_selection
-        from rl_transfer.report import LiveProgress
 
         if self.arm is not None:
             what = (
                 "belongs to --matrix; with --target it is fine_tune, which --set arms.fine_tune.methods=[...] changes"
             )
             raise ConfigError(what, key="--arm")
-        with LiveProgress() as progress:
+        with shown(self.progress) as observer:
             found = select_source(
                 target,
                 self.sources,
@@ -69,19 +72,19 @@ class Select:
                 workers=self.workers,
                 overrides=self.overrides,
                 name=self.name,
-                observer=progress,
+                observer=observer,
             )
-        return show_selection(found, self.store, self.overrides)
+        with results(self.progress):
+            return show_selection(found, self.store, self.overrides)
 
     def _rate(self, study: str) -> int:
         from rl_transfer.api import rate_predictors
         from rl_transfer.cli.show_selection import show_records
-        from rl_transfer.report import LiveProgress
 
         for option, given in (("--sources", self.sources), ("--set", self.overrides)):
             if given:
                 raise ConfigError("belongs to --target: a matrix has its own, leave it out", key=option)
-        with LiveProgress() as progress:
+        with shown(self.progress) as observer:
             found = rate_predictors(
                 study,
                 arm=self.arm or "fine_tune",
@@ -91,6 +94,7 @@ class Select:
                 store=self.store,
                 workers=self.workers,
                 name=self.name,
-                observer=progress,
+                observer=observer,
             )
-        return show_records(found, self.store)
+        with results(self.progress):
+            return show_records(found, self.store)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import tyro
 
+from rl_transfer.cli.progress import Mode, results, shown
+
 _Store = Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
 _File = Annotated[Path, tyro.conf.arg(name="FILE", metavar="FILE")]
 
@@ -60,18 +62,21 @@ class Train:
         tuple[str, ...], tyro.conf.arg(name="set", metavar="KEY=VALUE"), tyro.conf.UseAppendAction
     ] = ()
     """Lay a value over the study file, such as --set seeds=10; may be repeated."""
+    progress: Mode = "live"
+    """Live on a terminal and plain lines elsewhere; plain lines; quiet: results alone; jsonl: an event a line on
+    standard output, results on standard error."""
 
     def call(self) -> int:
         """Train and print."""
         from rl_transfer.api import train_sources
         from rl_transfer.cli.sources import show_trained
-        from rl_transfer.report import LiveProgress
 
-        with LiveProgress() as progress:
+        with shown(self.progress) as observer:
             sources, failures = train_sources(
-                self.study, store=self.store, workers=self.workers, overrides=self.overrides, observer=progress
+                self.study, store=self.store, workers=self.workers, overrides=self.overrides, observer=observer
             )
-        return show_trained(sources, failures)
+        with results(self.progress):
+            return show_trained(sources, failures)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from rl_transfer.cli.progress import Mode, results, shown
+
 if TYPE_CHECKING:
     from rl_transfer.study import TuningConfig
 
@@ -37,13 +39,15 @@ class Tune:
         tuple[str, ...], tyro.conf.arg(name="set", metavar="KEY=VALUE"), tyro.conf.UseAppendAction
     ] = ()
     """Lay a value over the study file, such as --set budget.target=7680; may be repeated."""
+    progress: Mode = "live"
+    """Live on a terminal and plain lines elsewhere; plain lines; quiet: results alone; jsonl: an event a line on
+    standard output, results on standard error."""
 
     def call(self) -> int:
         """Tune and print."""
         from rl_transfer.api import tune_study
-        from rl_transfer.report import LiveProgress
 
-        with LiveProgress() as progress:
+        with shown(self.progress) as observer:
             file, found = tune_study(
                 self.study,
                 trials=self.trials,
@@ -53,9 +57,10 @@ class Tune:
                 overrides=self.overrides,
                 name=self.name,
                 folder=self.out,
-                observer=progress,
+                observer=observer,
             )
-        return _show(file, found)
+        with results(self.progress):
+            return _show(file, found)
 
 
 def _show(file: Path, found: "TuningConfig") -> int:

@@ -1,16 +1,19 @@
 """Carrying out a plan on this machine: one process a run, as many at once as there are cores."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 from filelock import FileLock
 
-from rl_transfer.errors import ConfigError, RLTransferError
+from rl_transfer.errors import ConfigError, RLTransferError, Stopped
 from rl_transfer.execute.observer import Observer
 from rl_transfer.execute.plan import ROLE_ORDER, Plan, PlannedRun
+from rl_transfer.execute.stopping import what_is_kept
 from rl_transfer.execute.workers import Workers
+from rl_transfer.stats import to_score
 from rl_transfer.store import Store, write_spec
 
 
@@ -52,7 +55,14 @@ def assign_folders(plan: Plan, store: Store) -> dict[str, Path]:
 
 
 def execute(
-    plan: Plan, store: Store, folders: Mapping[str, Path], *, workers: int, observer: Observer, stage: str = ""
+    plan: Plan,
+    store: Store,
+    folders: Mapping[str, Path],
+    *,
+    workers: int,
+    observer: Observer,
+    stage: str = "",
+    on_run: Callable[[PlannedRun], None] | None = None,
 ) -> list[Failure]:
     """Carry out all runs that are not stored yet; a failing run does not stop the others.
 
@@ -63,21 +73,38 @@ def execute(
         workers: Processes at once.
         observer: Who is told.
         stage: Which part of the study these are, for people.
+        on_run: Called with each run that has finished, those that were stored first; not at all if no run is to be
+            carried out.
 
     Returns:
         The runs that did not complete, stored failures included.
+
+    Raises:
+        Stopped: On Ctrl-C; finished runs are kept, and those on their way up to their last checkpoint.
     """
-    return _Execution(plan, store, folders, observer, stage).carry_out(workers)
+    with store.at_work():
+        return _Execution(plan, store, folders, observer, stage, on_run).carry_out(workers)
 
 
 class _Execution:
     """The state of one execution: what waits, what runs, what ended."""
 
-    def __init__(self, plan: Plan, store: Store, folders: Mapping[str, Path], observer: Observer, stage: str) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        folders: Mapping[str, Path],
+        observer: Observer,
+        stage: str,
+        on_run: Callable[[PlannedRun], None] | None,
+    ) -> None:
         self._store, self._folders, self._observer, self._stage = store, folders, observer, stage
         self._signals = plan.study.config.signals
+        self._on_run = on_run or (lambda _: None)
+        self._anchors = {pair.name: pair.config.score for pair in plan.study.pairs}
         self._runs = plan.distinct()
         self._outcomes: dict[str, str] = {}
+        self._running: dict[str, PlannedRun] = {}
         for run in self._runs:
             if (status := store.status(folders[run.key])) is not None:
                 self._outcomes[run.key] = status["outcome"]
@@ -95,9 +122,12 @@ class _Execution:
             stage=self._stage,
         )
         waiting.sort(key=lambda run: (ROLE_ORDER.index(run.spec.role), -run.spec.budget_steps))
-        while waiting:
-            with Workers(self._store.root, signals=self._signals) as workers:
-                self._run_all(workers, waiting, count)
+        try:
+            while waiting:
+                with Workers(self._store.root, signals=self._signals) as workers:
+                    self._run_all(workers, waiting, count)
+        except KeyboardInterrupt as error:
+            raise Stopped(self._kept()) from error
         return [failure for run in self._runs if (failure := self._failure(run)) is not None]
 
     def _refuse_unknown_sources(self) -> None:
@@ -111,23 +141,48 @@ class _Execution:
     def _run_all(self, workers: Workers, waiting: list[PlannedRun], count: int) -> None:
         """Work through the waiting runs, until none is left or the worker processes are gone."""
         running: dict[str, PlannedRun] = {}
-        while True:
+        self._running = running
+        finished: list[PlannedRun] | None = [run for run in self._runs if self._is_finished(run)]
+        while finished is not None:
             for run in self._ready(waiting)[: count - len(running)]:
                 waiting.remove(run)
                 running[run.key] = run
-                self._observer.run_started(run.name, run.spec.budget_steps)
+                self._observer.run_started(run.label, run.spec.budget_steps)
                 workers.start(run.key)
+            for run in finished:  # after the next ones have started: nobody waits for it
+                self._on_run(run)
             if not running:
                 return
-            message = workers.next_message()
-            if message is None:
-                for run in running.values():
-                    self._end(run)
-                return
+            finished = self._next_end(workers)
+
+    def _next_end(self, workers: Workers) -> list[PlannedRun] | None:
+        """Pass on what the workers say until a run ends; returns it if it has finished, None if they are gone."""
+        running = self._running
+        while (message := workers.next_message()) is not None:
+            run = running[message["key"]]
             if "exit" in message:
-                self._end(running.pop(message["key"]))
-            else:
-                self._observer.run_progress(running[message["key"]].name, message["step"], message["mean_return"])
+                self._end(running.pop(run.key))
+                return [run] if self._is_finished(run) else []
+            mean_return = message["mean_return"]
+            self._observer.run_progress(run.label, message["step"], mean_return, self._score(run, mean_return))
+        for run in running.values():
+            self._end(run)
+        return None
+
+    def _score(self, run: PlannedRun, mean_return: float | None) -> float | None:
+        """A mean return as a score; a source's task has no anchors."""
+        if mean_return is None or not isfinite(mean_return) or run.spec.role == "source":
+            return None
+        anchors = self._anchors[run.pair]
+        score, _ = to_score(mean_return, anchors.random, anchors.reference, anchors.worst)
+        return float(score)
+
+    def _is_finished(self, run: PlannedRun) -> bool:
+        return self._outcomes.get(run.key, "crashed") not in ("crashed", "not run")
+
+    def _kept(self) -> str:
+        ended = sum(self._is_finished(run) for run in self._runs)
+        return what_is_kept(ended, len(self._runs), list(self._running.values()), self._folders, self._stage)
 
     def _ready(self, waiting: list[PlannedRun]) -> list[PlannedRun]:
         """Runs that could start now; those that wait for a run which left nothing behind are given up.
@@ -142,13 +197,13 @@ class _Execution:
             elif "crashed" in before:
                 waiting.remove(run)
                 self._outcomes[run.key] = "not run"
-                self._observer.run_ended(run.name, "not run")
+                self._observer.run_ended(run.label, "not run")
         return ready
 
     def _end(self, run: PlannedRun) -> None:
         status = self._store.status(self._folders[run.key])
         self._outcomes[run.key] = "crashed" if status is None else str(status["outcome"])
-        self._observer.run_ended(run.name, self._outcomes[run.key])
+        self._observer.run_ended(run.label, self._outcomes[run.key])
 
     def _failure(self, run: PlannedRun) -> Failure | None:
         outcome = self._outcomes[run.key]

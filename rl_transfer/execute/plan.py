@@ -26,6 +26,7 @@ from rl_transfer.study import (
     Named,
     OtherSourceSpec,
     PairConfig,
+    RunName,
     RunSpec,
     SourceSpec,
     TaskConfig,
@@ -54,9 +55,14 @@ class PlannedRun:
         return (*self.spec.source_keys, *self.spec.references)
 
     @property
+    def label(self) -> RunName:
+        """Pair, arm and seed."""
+        return RunName(self.pair, self.arm, self.seed)
+
+    @property
     def name(self) -> str:
         """Pair, arm and seed, for people."""
-        return f"{self.pair}/{self.arm}/seed{self.seed}"
+        return str(self.label)
 
 
 @dataclass(frozen=True)

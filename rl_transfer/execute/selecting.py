@@ -19,7 +19,7 @@ from rl_transfer.execute.probes import PROBED, UNASKABLE, Probes, Sample, probe,
 from rl_transfer.execute.selection_matrix import Matrix
 from rl_transfer.stats import mean_score
 from rl_transfer.store import Store
-from rl_transfer.study import LoadedPair
+from rl_transfer.study import LoadedPair, RunName
 
 _Found = TypeVar("_Found")
 
@@ -111,7 +111,7 @@ class _Asking:
         place, runs = cell(pair), data.of_arm(self.early.arm)
         predictions, probe_steps = [], 0
         for run in runs:
-            self.observer.run_started(f"{pair.name} probes/seed{run.seed}", 1)
+            self.observer.run_started(RunName(pair.name, "probes", run.seed), 1)
             baseline = baselines[run.seed]
             self._baselines[place.target, run.seed] = baseline, self.store.root / baseline.path
             scored = {
@@ -122,7 +122,7 @@ class _Asking:
             found, steps = self._probed(pair, run)
             predictions += found
             probe_steps += steps
-            self.observer.run_ended(f"{pair.name} probes/seed{run.seed}", "completed")
+            self.observer.run_ended(RunName(pair.name, "probes", run.seed), "completed")
         return Candidate(
             source=place.source,
             target=place.target,

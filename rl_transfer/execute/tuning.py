@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rl_transfer.analysis import PairEntry, load_pair
+from rl_transfer.analysis import Comparison, PairEntry, load_pair
 from rl_transfer.errors import ConfigError, RLTransferError
 from rl_transfer.execute.local import assign_folders, execute
 from rl_transfer.execute.manifest import pair_entry
@@ -27,6 +27,7 @@ from rl_transfer.study import (
     LearnerConfig,
     LoadedStudy,
     RangeConfig,
+    RunName,
     TunedConfig,
     TuningConfig,
 )
@@ -193,7 +194,7 @@ class _Rounds:
         arms = {name: arm.model_copy(update=alone) for name, arm in study.config.arms.items()}
         changes = {"arms": arms, "seeds": seeds, "first_seed": FIRST_TUNING_SEED, "baseline_seeds": None}
         self._study = replace(study, config=study.config.model_copy(update=changes))
-        self._store, self._workers = store, workers
+        self._store, self._workers, self._trials = store, workers, trials
         self._progress = _Progress(observer, trials)
         self.versions: dict[str, str] = {}
 
@@ -204,7 +205,9 @@ class _Rounds:
         folders = assign_folders(planned, self._store)
         stored = [run for run in planned.distinct() if self._store.status(folders[run.key]) is not None]
         self._progress.next_round(trial, planned, stored)
-        for failure in execute(planned, self._store, folders, workers=self._workers, observer=self._progress):
+        stage = f"trial {trial + 1} of {self._trials}"
+        ended = execute(planned, self._store, folders, workers=self._workers, observer=self._progress, stage=stage)
+        for failure in ended:
             if failure.outcome in ("crashed", "not run"):
                 what = f"{failure.run} {failure.outcome}: {failure.message} (log: {failure.log})"
                 raise RLTransferError(f"{what}; finished runs are kept, the same command goes on from there")
@@ -236,7 +239,7 @@ class _Progress:
         if trial > 0:
             for run in stored:
                 if run.spec.role == "target":
-                    self.run_ended(run.name, "completed")
+                    self.run_ended(run.label, "completed")
             return
         runs = planned.distinct()
         times = [1 if run.spec.role == "source" else self._trials for run in runs]
@@ -248,20 +251,24 @@ class _Progress:
             stored_steps=sum(run.spec.budget_steps for run in stored),
         )
 
-    def _name(self, run: str) -> str:
-        return f"trial {self._trial + 1} {run}"
+    def _of_trial(self, run: RunName) -> RunName:
+        return replace(run, trial=self._trial + 1)
 
     def begin(self, *, runs: int, stored_runs: int, steps: int, stored_steps: int, stage: str = "") -> None:
         """A round begins: told already, with all others."""
 
-    def run_started(self, run: str, steps: int) -> None:
+    def run_started(self, run: RunName, steps: int) -> None:
         """Pass on."""
-        self._observer.run_started(self._name(run), steps)
+        self._observer.run_started(self._of_trial(run), steps)
 
-    def run_progress(self, run: str, step: int, mean_return: float | None) -> None:
+    def run_progress(self, run: RunName, step: int, mean_return: float | None, score: float | None) -> None:
         """Pass on."""
-        self._observer.run_progress(self._name(run), step, mean_return)
+        self._observer.run_progress(self._of_trial(run), step, mean_return, score)
 
-    def run_ended(self, run: str, outcome: str) -> None:
+    def run_ended(self, run: RunName, outcome: str) -> None:
         """Pass on."""
-        self._observer.run_ended(self._name(run), outcome)
+        self._observer.run_ended(self._of_trial(run), outcome)
+
+    def arm_judged(self, comparisons: Sequence[Comparison]) -> None:
+        """Pass on; trials are not judged."""
+        self._observer.arm_judged(comparisons)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rl_transfer.report.page import write_html, write_judged_html
     from rl_transfer.report.places import tensorboard_command
     from rl_transfer.report.progress import LiveProgress
+    from rl_transfer.report.progress_lines import JsonLines
     from rl_transfer.report.table import verdict_table
     from rl_transfer.report.tensorboard.folder import link_tensorboard
     from rl_transfer.report.tensorboard.server import serve_tensorboard
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CurvesOutcome",
+    "JsonLines",
     "LiveProgress",
     "judge_curves",
     "link_tensorboard",
@@ -33,6 +35,7 @@ _MODULES = {
     "CurvesOutcome": "judged",
     "judge_curves": "judged",
     "write_judged_html": "page",
+    "JsonLines": "progress_lines",
     "LiveProgress": "progress",
     "tensorboard_command": "places",
     "verdict_table": "table",

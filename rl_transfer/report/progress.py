@@ -1,9 +1,8 @@
-"""How a study goes on, while it goes on."""
+"""How a study goes on, while it goes on: for people."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from threading import RLock
 from types import TracebackType
 from typing import Self
@@ -14,95 +13,36 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from rl_transfer.report.wording import count, duration
+from rl_transfer.analysis import Comparison
+from rl_transfer.report.table import STYLES
+from rl_transfer.report.tally import Running, Tally
+from rl_transfer.report.wording import count, duration, signed
+from rl_transfer.study import RunName
 
 _VERBS = {"completed": "finished", "not run": "left out"}
-
-
-@dataclass
-class _Running:
-    """A run on its way; a run that is continued starts to count where it was."""
-
-    steps: int
-    since: float
-    step: int = 0
-    first_step: int | None = None
-    first_time: float = 0.0
-    mean_return: float | None = None
-
-    @property
-    def trained(self) -> int:
-        return 0 if self.first_step is None else self.step - self.first_step
-
-    def complete(self) -> None:
-        """Count the steps after the last report too: reports are rare, and a short run may give only its first."""
-        if self.first_step is not None:
-            self.step = self.steps
-
-    def cells(self, now: float) -> tuple[str, str, str]:
-        """Steps, last return and speed as text."""
-        elapsed = now - self.first_time
-        return (
-            f"{self.step}/{self.steps}",
-            "" if self.mean_return is None else f"{self.mean_return:.1f}",
-            f"{self.trained / elapsed:.0f}" if self.trained and elapsed > 0 else "",
-        )
-
-
-@dataclass
-class _Tally:
-    """How much there is, how much is behind us, and how fast it went."""
-
-    runs: int = 0
-    stored_runs: int = 0
-    steps: int = 0
-    stored_steps: int = 0
-    since: float = 0.0
-    waiting_runs: int = 0
-    waiting_steps: float = 0.0
-    trained: int = 0
-    running: dict[str, _Running] = field(default_factory=dict)
-    outcomes: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def ended(self) -> int:
-        return self.stored_runs + sum(self.outcomes.values())
-
-    @property
-    def steps_left(self) -> float:
-        return self.waiting_steps + sum(run.steps - run.step for run in self.running.values())
-
-    def time_left(self, now: float) -> str:
-        """Time left at the speed so far, which is that of all workers together."""
-        trained = self.trained + sum(run.trained for run in self.running.values())
-        if self.ended == self.runs:
-            return "done"
-        if not trained or now <= self.since:
-            return "time left not known yet"
-        return f"about {duration(self.steps_left * (now - self.since) / trained)} left"
-
-    def leave_out(self) -> None:
-        """Take a run off the waiting ones that is not going to start; its budget is not told, so the average's."""
-        self.waiting_steps -= self.waiting_steps / max(self.waiting_runs, 1)
-        self.waiting_runs -= 1
+_WIDE = 100
+"""Columns of a terminal from which on there is room for steps and returns."""
 
 
 class LiveProgress:
-    """Shows people how a study goes on: live on a terminal, one line an ended run elsewhere.
+    """Shows people how a study goes on: live on a terminal, one line an ended run and a judged arm elsewhere.
 
     A context manager with the methods of `rl_transfer.execute.Observer`; they may be called from several threads.
 
     Args:
         console: Where to; standard error by default.
         clock: Seconds from some fixed time on.
+        live: False for lines on a terminal too.
     """
 
-    def __init__(self, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, console: Console | None = None, clock: Callable[[], float] = time.monotonic, *, live: bool = True
+    ) -> None:
         self._console = console or Console(stderr=True)
         self._clock = clock
-        self._live = self._console.is_terminal and not self._console.is_dumb_terminal
+        self._live = live and self._console.is_terminal and not self._console.is_dumb_terminal
         self._stage = ""
-        self._tally = _Tally()
+        self._tally = Tally()
         self._lock = RLock()
         self._stack = ExitStack()
 
@@ -126,9 +66,7 @@ class LiveProgress:
         self._close()
         with self._lock:
             self._stage = f"{stage}: " if stage else ""
-            self._tally = _Tally(
-                runs, stored_runs, steps, stored_steps, self._clock(), runs - stored_runs, steps - stored_steps
-            )
+            self._tally = Tally.of(runs, stored_runs, steps, stored_steps, self._clock())
         if runs == stored_runs:
             self._say(self._stage + ("the one run is stored" if runs == 1 else f"all {runs} runs are stored"))
         elif not self._live:
@@ -137,34 +75,22 @@ class LiveProgress:
             live = Live(console=self._console, get_renderable=self._render, transient=True, redirect_stdout=False)
             self._stack.enter_context(live)
 
-    def run_started(self, run: str, steps: int) -> None:
+    def run_started(self, run: RunName, steps: int) -> None:
         """Take note of a run that starts."""
         with self._lock:
-            self._tally.running[run] = _Running(steps, self._clock())
-            self._tally.waiting_runs -= 1
-            self._tally.waiting_steps -= steps
+            self._tally.start(run, steps, self._clock())
 
-    def run_progress(self, run: str, step: int, mean_return: float | None) -> None:
+    def run_progress(self, run: RunName, step: int, mean_return: float | None, score: float | None) -> None:
         """Take note of how far a run got."""
         with self._lock:
-            running = self._tally.running[run]
-            if running.first_step is None:
-                running.first_step, running.first_time = step, self._clock()
-            running.step, running.mean_return = step, mean_return
+            self._tally.running[run].note(self._clock(), step, mean_return, score)
 
-    def run_ended(self, run: str, outcome: str) -> None:
+    def run_ended(self, run: RunName, outcome: str) -> None:
         """Take note of a run's end; say so where it failed or where there is no terminal."""
         with self._lock:
             tally, now = self._tally, self._clock()
-            running = tally.running.pop(run, None)
-            tally.outcomes[outcome] = tally.outcomes.get(outcome, 0) + 1
-            if running is None:
-                tally.leave_out()
-            else:
-                if outcome == "completed":
-                    running.complete()
-                tally.trained += running.trained
-            took = "" if running is None else f", {duration(now - running.since)}"
+            running = tally.end(run, outcome)
+            took = "" if running is None else f", {_reached(running)}{duration(now - running.since)}"
             line = f"{_VERBS.get(outcome, 'failed')} {tally.ended}/{tally.runs} {run} ({outcome}{took})"
             left = tally.time_left(now)
         if not self._live:
@@ -172,19 +98,18 @@ class LiveProgress:
         elif outcome != "completed":
             self._say(line)
 
-    def _say(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
+    def arm_judged(self, comparisons: Sequence[Comparison]) -> None:
+        """Say an arm's verdicts, in one line."""
+        self._say(_verdicts(comparisons))
+
+    def _say(self, line: str | Text) -> None:
+        self._console.print(Text(line) if isinstance(line, str) else line, soft_wrap=True)
         self._console.file.flush()
 
     def _render(self) -> RenderableType:
         with self._lock:
             now, tally = self._clock(), self._tally
-            table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-            table.add_column("run", overflow="fold")
-            for title in ("steps", "last return", "steps/s"):
-                table.add_column(title, justify="right", no_wrap=True)
-            for name, run in tally.running.items():
-                table.add_row(Text(name), *run.cells(now))
+            table = _running_table(tally, now, wide=self._console.width >= _WIDE)
             whole = Table.grid(padding=(0, 2, 0, 0))
             whole.add_row(
                 ProgressBar(total=max(tally.steps, 1), completed=tally.steps - tally.steps_left, width=30),
@@ -192,3 +117,36 @@ class LiveProgress:
                 tally.time_left(now),
             )
         return Group(table, whole)
+
+
+def _running_table(tally: Tally, now: float, *, wide: bool) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    table.add_column("run", overflow="fold")
+    for title in ("steps" if wide else "done", "return", "score", "steps/s"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, run in tally.running.items():
+        speed = run.steps_per_second(now)
+        table.add_row(
+            Text(str(name)),
+            f"{run.step:,}/{run.steps:,}" if wide else f"{100 * run.step / run.steps:.0f} %",
+            "" if run.mean_return is None else f"{run.mean_return:.1f}",
+            "" if run.score is None else f"{run.score:.2f}",
+            "" if speed is None else f"{speed:,.0f}",
+        )
+    return table
+
+
+def _reached(run: Running) -> str:
+    """The last score of a run that ended, where one is known."""
+    return "" if run.score is None else f"score {run.score:.2f}, "
+
+
+def _verdicts(comparisons: Sequence[Comparison]) -> Text:
+    first = comparisons[0]
+    look = f" (look {max(one.look for one in comparisons)} of {first.looks})" if first.looks > 1 else ""
+    line = Text(f"verdict {first.pair}/{first.transfer_arm}{look}: ")
+    for place, one in enumerate(comparisons):
+        line.append(f"{', ' if place else ''}{one.family} ").append(one.verdict, STYLES[one.verdict])
+        if one.difference is not None:
+            line.append(f" {signed(one.difference)}")
+    return line

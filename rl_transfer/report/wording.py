@@ -112,3 +112,12 @@ def duration(seconds: float) -> str:
 def count(number: int, thing: str) -> str:
     """A number of things, in the plural where there are several."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def size_text(size: float) -> str:
+    """Bytes, in the unit that people would use."""
+    for unit in ("B", "KB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"

@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from rl_transfer.errors import ConfigError, StoreError, nearest
+from rl_transfer.errors import ConfigError, StoreError
 from rl_transfer.knowledge import read_knowledge
 from rl_transfer.learner import ActorFormat, Learner, actor_file, build_learner
 from rl_transfer.store import Store, read_json, read_spec, write_bytes
@@ -11,31 +11,6 @@ from rl_transfer.study import RunSpec
 from rl_transfer.tasks import Meter, make
 
 _SUFFIXES: dict[ActorFormat, str] = {"onnx": ".onnx", "torch": ".pt2"}
-
-
-def find_run(name: str, store: Store) -> Path:
-    """The folder of a run.
-
-    Args:
-        name: Its path, or its name as ``rl-transfer list runs`` prints it; without the key where one run alone has
-            that pair, arm and seed.
-        store: Where names are looked up.
-
-    Raises:
-        ConfigError: If there is no such run, or there are several.
-    """
-    path = Path(name).expanduser()
-    if (path / "spec.json").is_file():
-        return path
-    store.check()
-    runs = {store.relative(folder).removeprefix("runs/"): folder for folder in store.index().values()}
-    found = [run for run in runs if name in (run, run.rpartition("-")[0])]
-    if not found:
-        short = {run.rpartition("-")[0] for run in runs}
-        raise ConfigError(f"no run is called {name!r}; {nearest(name, short)}", file=store.root)
-    if len(found) > 1:
-        raise ConfigError(f"{name!r} could be {' or '.join(found)}: give one of them", file=store.root)
-    return runs[found[0]]
 
 
 def export_run(folder: Path, form: ActorFormat, output: Path | None = None, *, overwrite: bool = False) -> Path:

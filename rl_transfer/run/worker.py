@@ -32,16 +32,24 @@ class Messages:
 
 
 class _Reporter:
-    """Tells of progress, not more often than a person can read."""
+    """Tells of progress, not more often than a person can read; in the end, how far it got."""
 
     def __init__(self, key: str, messages: Messages) -> None:
         self._key, self._messages = key, messages
         self._next = 0.0
+        self._untold: Progress | None = None
 
     def __call__(self, progress: Progress) -> None:
+        self._untold = progress
         if (now := time.monotonic()) >= self._next:
             self._next = now + _SECONDS_BETWEEN_MESSAGES
-            self._messages.send(key=self._key, step=progress.step, mean_return=progress.mean_return)
+            self.tell()
+
+    def tell(self) -> None:
+        """Say what has not been said yet."""
+        if self._untold is not None:
+            self._messages.send(key=self._key, step=self._untold.step, mean_return=self._untold.mean_return)
+            self._untold = None
 
 
 def work(store: Store, key: str, messages: Messages, *, signals: bool = True) -> NoReturn:
@@ -79,6 +87,7 @@ def _carry_out(store: Store, folders: dict[str, Path], key: str, messages: Messa
             others = [folders[other.key] for other in spec.other_sources]
             reporter = _Reporter(key, messages)
             Run(spec, folder, source, reporter, references, others, signals=signals).carry_out()
+            reporter.tell()
 
 
 def _summary(error: BaseException) -> str:

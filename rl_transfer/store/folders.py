@@ -3,8 +3,13 @@
 import hashlib
 import json
 import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from rl_transfer.errors import StoreError
 from rl_transfer.store.files import read_json, write_json
@@ -78,6 +83,24 @@ class Store:
         """The lock file of one run: it has one owner at a time, whoever started it."""
         return self.root / "locks" / f"{key}.lock"
 
+    def is_locked(self, key: str) -> bool:
+        """Whether a process holds a run's lock: it is being trained."""
+        return _is_held(self.lock(key))
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Say to other programs that this one carries out runs, also while none of them has its lock."""
+        lock = FileLock(self.lock(f"program-{uuid.uuid4().hex}"))
+        with lock:
+            try:
+                yield
+            finally:
+                Path(lock.lock_file).unlink(missing_ok=True)
+
+    def programs_at_work(self) -> int:
+        """How many programs carry out runs in this store now."""
+        return sum(_is_held(lock) for lock in self.root.glob("locks/program-*.lock"))
+
     @property
     def _marker(self) -> Path:
         return self.root / "store.json"
@@ -137,3 +160,15 @@ class Store:
     def relative(self, folder: Path) -> str:
         """A path inside the store as it is written into result files."""
         return folder.relative_to(self.root).as_posix()
+
+
+def _is_held(lock: Path) -> bool:
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:  # a store that can only be read: nobody trains there
+        return False

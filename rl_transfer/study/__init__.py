@@ -38,6 +38,7 @@ from rl_transfer.study.load_pairs import checked_name
 from rl_transfer.study.loaded import Cell, LoadedPair, LoadedStudy, Rung
 from rl_transfer.study.looks import Look, LooksConfig
 from rl_transfer.study.mapping import ChannelsConfig, Entries, EntryConfig, KeyConfig, MappingConfig, ObservationConfig
+from rl_transfer.study.run_name import RunName
 from rl_transfer.study.shipped import looks_like_path, shipped_names
 from rl_transfer.study.sources import FIRST_SOURCE, ONLY_SOURCE, PairSource, SourceConfig, source_arm
 from rl_transfer.study.spec import ImportedFile, OtherSourceSpec, RunSpec, SourceSpec
@@ -84,6 +85,7 @@ __all__ = [
     "PairSource",
     "RangeConfig",
     "ResNetConfig",
+    "RunName",
     "RunSpec",
     "Rung",
     "ScoreConfig",

@@ -40,14 +40,18 @@ class TaskFacts:
     distributions: dict[str, str]
 
 
-def make(task: TaskConfig) -> Env:
+def make(task: TaskConfig, *, render_mode: str | None = None) -> Env:
     """Make a task's environment, its wrappers around it, the first one innermost.
 
+    Args:
+        task: The task.
+        render_mode: How it is to be shown, in Gymnasium's words; not at all by default.
+
     Raises:
-        ConfigError: If the id is unknown, a keyword is not taken, a wrapper can't be applied, or the task has no
-            time limit.
+        ConfigError: If the id is unknown, a keyword is not taken, a wrapper can't be applied, the task has no time
+            limit, or can't be shown that way.
     """
-    env = _make_bare(task)
+    env = _make_bare(task, render_mode)
     for index, wrapper in enumerate(task.wrappers):
         try:
             env = _wrap(env, wrapper)
@@ -76,8 +80,10 @@ def inspect_task(task: TaskConfig) -> TaskFacts:
     return facts
 
 
-def _make_bare(task: TaskConfig) -> Env:
-    env = _made_by_gymnasium(task)
+def _make_bare(task: TaskConfig, render_mode: str | None) -> Env:
+    if render_mode is not None:
+        _refuse_unseen(task, render_mode)
+    env = _made_by_gymnasium(task, render_mode)
     for kind in ("observation_space", "action_space"):
         if not isinstance(getattr(env.unwrapped, kind, None), gymnasium.Space):
             env.close()
@@ -85,7 +91,16 @@ def _make_bare(task: TaskConfig) -> Env:
     return env
 
 
-def _made_by_gymnasium(task: TaskConfig) -> Env:
+def _refuse_unseen(task: TaskConfig, render_mode: str) -> None:
+    """Refuse a task that can't be shown; some of those don't take the keyword at all."""
+    env = _made_by_gymnasium(task, None)
+    env.close()
+    if render_mode not in env.metadata.get("render_modes", ()):
+        raise ConfigError(f"{task.id} can't be shown: it has no render mode {render_mode!r}", key="id")
+
+
+def _made_by_gymnasium(task: TaskConfig, render_mode: str | None) -> Env:
+    shown = {} if render_mode is None else {"render_mode": render_mode}
     module, _, name = task.id.rpartition(":")
     try:
         _silence_greeting(module)
@@ -93,6 +108,7 @@ def _made_by_gymnasium(task: TaskConfig) -> Env:
             task.id,
             max_episode_steps=task.max_episode_steps,
             disable_env_checker=True,
+            **shown,
             **task.kwargs,
         )
     except UnregisteredEnv as error:

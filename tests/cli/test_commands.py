@@ -1,5 +1,6 @@
 """The command line: exit codes, one-line errors without tracebacks, quick help, what the lists show."""
 
+import json
 import os
 import re
 import subprocess
@@ -44,7 +45,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, ar
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("command", [["run", "smoke"], ["check", "smoke"], ["report", "smoke"], ["list", "runs"]])
+@pytest.mark.parametrize("command", [["run", "smoke"], ["check", "smoke"], ["report", "smoke"], ["runs"], ["gc"]])
 def test_a_store_that_is_no_folder_is_said(tmp_path, capsys, command):
     (tmp_path / "file").write_text("")
     assert main([*command, "--store", str(tmp_path / "file")]) == 2
@@ -76,19 +77,18 @@ def test_check_lists_runs_cost_and_whether_seeds_can_decide(tmp_path, capsys):
         ("envs", "transfer/CartPole-v0"),
         ("envs", "reverse_actions"),
         ("studies", "quickstart"),
-        ("runs", "no runs"),
     ],
 )
-def test_lists(tmp_path, monkeypatch, capsys, what, expected):
+def test_lists(monkeypatch, capsys, what, expected):
     monkeypatch.setenv("COLUMNS", "200")
-    assert main(["list", what, "--store", str(tmp_path)]) == 0
+    assert main(["list", what]) == 0
     assert expected in capsys.readouterr().out
 
 
 @pytest.mark.slow
-def test_pairs_are_readable_in_eighty_columns(tmp_path, monkeypatch, capfd):
+def test_pairs_are_readable_in_eighty_columns(monkeypatch, capfd):
     monkeypatch.setenv("COLUMNS", "80")
-    assert main(["list", "pairs", "--store", str(tmp_path)]) == 0
+    assert main(["list", "pairs"]) == 0
     out, error = capfd.readouterr()
     lines = out.splitlines()
     assert error == ""
@@ -106,7 +106,7 @@ def test_pairs_are_readable_in_eighty_columns(tmp_path, monkeypatch, capfd):
 
 
 @pytest.mark.xdist_group("tiny")
-def test_run_report_and_list_runs(tiny, monkeypatch, capsys):
+def test_run_report_and_runs(tiny, monkeypatch, capsys):
     folder, _, _ = tiny
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.chdir(folder)
@@ -120,10 +120,31 @@ def test_run_report_and_list_runs(tiny, monkeypatch, capsys):
     assert main(["report", "tiny"]) == 0
     assert report.read_bytes() == first
     capsys.readouterr()
-    assert main(["list", "runs"]) == 0
+    assert main(["runs"]) == 0
     listed = capsys.readouterr().out
     assert listed.count("completed") >= 8
     assert "mine/fine_tune.placebo/seed1" in listed
+    assert main(["runs", "*/scratch", "--status", "completed"]) == 0
+    assert {line.split("/")[1] for line in capsys.readouterr().out.splitlines()[1:]} == {"scratch"}
+    assert main(["runs", "--status", "failed"]) == 0
+    assert capsys.readouterr().out == "no runs that are failed in runs\n"
+    assert main(["show", "mine/fine_tune.placebo/seed1"]) == 0
+    shown = capsys.readouterr().out
+    for fact in ("status    completed", "methods   fine_tune", "scrambled", "score     mean", "needed by study tiny"):
+        assert fact in shown
+
+
+@pytest.mark.xdist_group("tiny")
+def test_events_for_programs_are_all_there_is_on_standard_output(tiny, monkeypatch, capsys):
+    monkeypatch.chdir(tiny[0])
+    assert main(["run", "tiny.yaml", "--progress", "jsonl"]) == 0
+    out, error = capsys.readouterr()
+    assert [json.loads(line)["event"] for line in out.splitlines()] == ["begin"]
+    assert "Verdicts of tiny" in error
+    assert main(["run", "tiny.yaml", "--progress", "quiet"]) == 0
+    out, error = capsys.readouterr()
+    assert "Verdicts of tiny" in out
+    assert error == ""
 
 
 def test_help_is_quick_and_imports_nothing_heavy():

@@ -63,6 +63,18 @@ def test_every_look_is_announced(looked):
 
 @pytest.mark.slow
 @pytest.mark.xdist_group("looks")
+def test_an_arm_is_judged_at_every_look_as_soon_as_its_runs_are_there(looked):
+    _, (bold, first), (shy, second) = looked
+    (told,) = first.judged
+    assert [replace(one, p_study=None) for one in bold.results.comparisons] == told
+    before, after = second.judged
+    assert [one.look for one in (*before, *after)] == [1, 1, 1, 2, 2, 2]
+    assert {one.n for one in before} == {2}
+    assert [replace(one, p_study=None) for one in shy.results.comparisons] == after
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("looks")
 def test_the_manifest_holds_the_looks_and_all_runs(looked):
     folder, *_ = looked
     manifest = json.loads((folder / "runs/studies/tiny/study.json").read_text())

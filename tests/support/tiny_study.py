@@ -28,19 +28,22 @@ class Recorder:
     """An observer that remembers."""
 
     def __init__(self):
-        self.begun, self.started, self.progress, self.ended = None, [], [], {}
+        self.begun, self.started, self.progress, self.ended, self.judged = None, [], [], {}, []
 
     def begin(self, **counts):
         self.begun = counts
 
     def run_started(self, run, steps):
-        self.started.append(run)
+        self.started.append(str(run))
 
-    def run_progress(self, run, step, mean_return):
-        self.progress.append((run, step, mean_return))
+    def run_progress(self, run, step, mean_return, score):
+        self.progress.append((str(run), step, mean_return, score))
 
     def run_ended(self, run, outcome):
-        self.ended[run] = outcome
+        self.ended[str(run)] = outcome
+
+    def arm_judged(self, comparisons):
+        self.judged.append(comparisons)
 
 
 def write_study(folder: Path, *, pair=None, **study):

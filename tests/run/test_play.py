@@ -1,0 +1,115 @@
+"""Agents at play: films with the right pictures, the same ones from the same seed, and what can't be shown."""
+
+import subprocess
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from rl_transfer.cli import main
+from rl_transfer.errors import ConfigError
+from rl_transfer.run.film import check_film, check_window, write_film
+from rl_transfer.run.panels import compose
+from rl_transfer.run.play import View, load_players, play_episode
+from rl_transfer.run.siblings import siblings
+from rl_transfer.store import Store, find_run, read_spec
+from rl_transfer.study import TaskConfig
+from rl_transfer.tasks import make
+
+pytest.importorskip("imageio_ffmpeg")
+
+
+def read(file, height, width):
+    """The pictures of a film, as numbers."""
+    import imageio_ffmpeg
+
+    program = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", file]
+    raw = ["-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+    content = subprocess.run([*program, *raw], capture_output=True, check=True).stdout
+    return np.frombuffer(content, np.uint8).reshape(-1, height, width, 3)
+
+
+def pictures(count=6, height=62, width=84):
+    """A white column that walks to the right."""
+    for place in range(count):
+        picture = np.zeros((height, width, 3), np.uint8)
+        picture[:, 12 * place : 12 * place + 12] = 255
+        yield picture
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".gif"])
+def test_a_film_has_every_picture_in_its_size(tmp_path, ending):
+    file = tmp_path / f"film{ending}"
+    assert write_film(file, pictures(), fps=10) == 6
+    shown = read(file, 62, 84)
+    assert len(shown) == 6
+    for place, picture in enumerate(shown):
+        assert picture[30, 12 * place + 6].min() > 200
+        assert picture[30, (12 * place + 42) % 84].max() < 60
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_film_that_was_stopped_leaves_nothing(tmp_path):
+    def stopped():
+        yield from pictures(2)
+        raise RuntimeError("stopped")
+
+    with pytest.raises(RuntimeError, match="stopped"):
+        write_film(tmp_path / "film.mp4", stopped(), fps=10)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_could_not_be_written_or_shown_is_said_beforehand(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match=r"--video: must end in \.mp4 or \.gif, not in '\.avi'"):
+        check_film(tmp_path / "film.avi", overwrite=False)
+    (tmp_path / "film.gif").write_text("mine")
+    with pytest.raises(ConfigError, match=r"is there already.*--overwrite"):
+        check_film(tmp_path / "film.gif", overwrite=False)
+    check_film(tmp_path / "film.gif", overwrite=True)
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    with pytest.raises(ConfigError, match=r"no display.*--video FILE\.mp4"):
+        check_window()
+
+
+def test_a_task_without_pictures_is_refused():
+    with pytest.raises(ConfigError, match="can't be shown: it has no render mode 'rgb_array'"):
+        make(TaskConfig(id="probes:Walk-v0"), render_mode="rgb_array")
+
+
+def test_panels_are_labelled_and_those_that_are_over_are_dim():
+    task = SimpleNamespace(id="Task-v0")
+    one = SimpleNamespace(names=("a_pair_with_a_long_name" * 3, "fine_tune", 0), task=task, mapped=False, alone=True)
+    white = np.full((100, 150, 3), 255, np.uint8)
+    views = [View(white, 12.5, 3, over) for over in (False, True)]
+    picture = compose([one] * 4, views * 2, "title")
+    assert [side % 2 for side in picture.shape] == [0, 0, 1]
+    height, width, _ = picture.shape
+    middle = height // 2 - 60
+    assert picture[middle, width // 4].min() == 255
+    assert picture[middle, 3 * width // 4].max() < 200
+    assert picture[30:90].max() > 200, "the label"
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("tiny")
+def test_siblings_play_the_same_from_the_same_seed(tiny, tmp_path, capsys):
+    store = Store(tiny[0] / "runs")
+    folders = siblings(find_run("mine/fine_tune.placebo/seed1", store), store)
+    assert [folder.parent.name for folder in folders] == ["source", "scratch", "fine_tune", "fine_tune.placebo"]
+    players = load_players(folders)
+    assert {player.task for player in players} == {read_spec(folders[1]).task}
+    episode, again = (list(play_episode(players, seed=3)) for _ in range(2))
+    for views, others in zip(episode, again, strict=True):
+        for view, other in zip(views, others, strict=True):
+            assert np.array_equal(view.picture, other.picture)
+            assert (view.return_, view.step, view.over) == (other.return_, other.step, other.over)
+    assert all(view.over for view in episode[-1])
+    assert [view.return_ for view in episode[-1]] == [view.step for view in episode[-1]], "a point a step"
+    file = tmp_path / "them.gif"
+    command = ["play", "mine/fine_tune/seed1", "--compare", "siblings", "--video", str(file), "--seed", "3"]
+    assert main([*command, "--fps", "5", "--store", str(store.root)]) == 0
+    assert f"{len(episode) + 5} pictures" in capsys.readouterr().out
+    size = compose(players, episode[0], "").shape[:2]
+    assert len(read(file, *size)) == len(episode) + 5
