@@ -51,7 +51,7 @@ def main() -> None:
 
 def _draw(found: dict[str, str]) -> None:
     with browser() as page:
-        page.open(found["arms"], height=460)
+        page.open(found["arms"], height=640)
         page.wait_for("Matches (")
         _write(page, "tensorboard_arms.png")
         page.open(found["settings"], height=600)
