@@ -113,7 +113,7 @@ def test_run_report_and_runs(tiny, monkeypatch, capsys):
     assert main(["run", "tiny.yaml"]) == 0
     printed = capsys.readouterr().out
     assert "runs/studies/tiny/report.html" in printed
-    assert re.search(r"TensorBoard: .*tensorboard.* --logdir runs/studies/tiny/tensorboard", printed)
+    assert re.search(r"TensorBoard: .*rl-transfer tensorboard tiny$", printed, re.MULTILINE)
     report = folder / "runs/studies/tiny/report.html"
     first = report.read_bytes()
     report.unlink()

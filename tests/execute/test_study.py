@@ -44,6 +44,13 @@ def test_a_study_leaves_verdicts_curves_report_and_events(tiny):
     assert list(results.glob("tensorboard/**/events.out.tfevents.*"))
 
 
+def test_tensorboard_can_look_on_from_the_start(tiny):
+    _, _, recorder = tiny
+    tree = "studies/tiny/tensorboard"
+    arms = ("mine/scratch", "mine/fine_tune", "mine/fine_tune.placebo", "_sources/mine/source")
+    assert recorder.links == {f"{tree}/{arm}/seed{seed}" for arm in arms for seed in range(2)}
+
+
 def test_the_verdict_follows_from_the_run_folders(tiny):
     folder, _, _ = tiny
     anchors = PAIR["score"]

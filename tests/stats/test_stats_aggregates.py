@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import mannwhitneyu, trim_mean
+from scipy.stats import bootstrap, mannwhitneyu, trim_mean
 
 from rl_transfer.stats import (
     interquartile_band,
     interquartile_mean,
+    mean_band,
     performance_profile,
     probability_of_improvement,
     profile_band,
@@ -134,3 +135,16 @@ def test_bad_sides_levels_and_thresholds_are_refused():
         interquartile_band([[0.1, 0.2]], level=0.0)
     with pytest.raises(ValueError, match="tau_T"):
         performance_profile([[0.1]], [])
+
+
+def test_the_band_of_the_mean_curve_is_the_percentile_bootstrap_at_each_step():
+    low_T, high_T = mean_band(ARM_MP)
+    for column, low, high in zip(ARM_MP.T, low_T, high_T, strict=True):
+        found = bootstrap((column,), np.mean, method="percentile", n_resamples=9999, rng=np.random.default_rng(1))
+        assert (low, high) == pytest.approx(tuple(found.confidence_interval), abs=0.1 * column.std())
+    low_T, high_T = mean_band([[0.25, 1.0]])
+    assert low_T.tolist() == high_T.tolist() == [0.25, 1.0]
+    with pytest.raises(ValueError, match="level"):
+        mean_band(ARM_MP, level=0.0)
+    with pytest.raises(ValueError, match="score_RT"):
+        mean_band([0.1, 0.2])

@@ -23,15 +23,20 @@ PAIR = {
     "source_threshold_return": 300.0,
 }
 
+LINKS = "studies/tiny/tensorboard/**/seed*"
+
 
 class Recorder:
     """An observer that remembers."""
 
-    def __init__(self):
+    def __init__(self, store=None):
         self.begun, self.started, self.progress, self.ended, self.judged = None, [], [], {}, []
+        self.store, self.links = store, set()
 
     def begin(self, **counts):
         self.begun = counts
+        if self.store is not None:
+            self.links = {link.relative_to(self.store).as_posix() for link in self.store.glob(LINKS)}
 
     def run_started(self, run, steps):
         self.started.append(str(run))
@@ -56,7 +61,7 @@ def write_study(folder: Path, *, pair=None, **study):
 
 def carry_out(folder: Path, *, store=None, name=None, **study):
     """Write a study and carry it out; returns the outcome and what was observed."""
-    recorder = Recorder()
+    recorder = Recorder(store or folder / "runs")
     file = write_study(folder, **study)
     outcome = run_study(file, store=store or folder / "runs", workers=2, name=name, observer=recorder)
     return outcome, recorder
