@@ -7,7 +7,6 @@
 """
 
 import runpy
-import shutil
 import sys
 
 import numpy as np
@@ -48,11 +47,11 @@ def reason(words):
 def place(tmp_path_factory):
     """A folder with all that the commands speak of: pairs, studies, a store, other people's agents and curves."""
     folder = tmp_path_factory.mktemp("place")
-    for name, pair in (("my_pair", PAIR), ("quickstart", PAIR)):
-        study = write_study(folder / name, pair=pair, pairs=["cartpole_heavy_pole.yaml"])
-        (folder / name / "mine.yaml").rename(folder / name / "cartpole_heavy_pole.yaml")
-        run_study(study, store=folder / "runs", workers=2, name=name)
-    shutil.copytree(folder / "runs/runs/cartpole_heavy_pole", folder / "runs/runs/my_pair")
+    for name, study, pole in (("my_pair", "my_pair", 0.5), ("cartpole_heavy_pole", "quickstart", 1.0)):
+        target = {"id": "transfer/CartPole-v0", "kwargs": {"masspole": pole}}
+        file = write_study(folder / study, pair={"target": target}, pairs=[f"{name}.yaml"])
+        (folder / study / "mine.yaml").rename(folder / study / f"{name}.yaml")
+        run_study(file, store=folder / "runs", workers=2, name=study)
     _curves(folder)
     _agents(folder)
     (folder / "my_envs.py").write_text(named_block("docs/adding_an_environment.md", "my_envs.py"), encoding="utf-8")
