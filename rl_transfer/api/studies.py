@@ -18,7 +18,7 @@ from rl_transfer.execute import (
     refuse_other_study,
     write_manifest,
 )
-from rl_transfer.report import write_html, write_tensorboard
+from rl_transfer.report import check_parquet, write_html, write_parquet, write_tensorboard
 from rl_transfer.store import Store
 from rl_transfer.study import (
     checked_name,
@@ -104,7 +104,12 @@ def run_study(
 
 
 def report_study(
-    name: str, *, store: str | Path = "runs", failures: Sequence[Failure] = (), notes: Sequence[str] = ()
+    name: str,
+    *,
+    store: str | Path = "runs",
+    failures: Sequence[Failure] = (),
+    notes: Sequence[str] = (),
+    parquet: bool = False,
 ) -> StudyOutcome:
     """Judge a study's stored runs and write its report anew; nothing is trained.
 
@@ -113,10 +118,14 @@ def report_study(
         store: Folder of runs and results.
         failures: Runs that did not complete, to be passed on.
         notes: Notes of the plan, to be passed on.
+        parquet: Whether curves, verdicts and runs are written as Parquet too, beside the other results.
 
     Raises:
+        ConfigError: If Parquet is wanted and the package that writes it is not installed.
         RLTransferError: If the store has no such study, or a file is damaged.
     """
+    if parquet:
+        check_parquet()
     root = Path(store).absolute()
     Store(root).check()
     name = Path(name).stem if name.endswith((".yaml", ".yml")) else name
@@ -128,6 +137,8 @@ def report_study(
         )
     results = write_results(root, name)
     page, events = write_html(root, results), write_tensorboard(root, results)
+    if parquet:
+        write_parquet(results)
     return StudyOutcome(results, tuple(failures), tuple(notes), page, events)
 
 

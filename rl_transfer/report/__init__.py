@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rl_transfer.report.events import write_tensorboard
     from rl_transfer.report.judged import CurvesOutcome, judge_curves
     from rl_transfer.report.page import write_html, write_judged_html
+    from rl_transfer.report.parquet import check_parquet, write_parquet
     from rl_transfer.report.places import tensorboard_command
     from rl_transfer.report.progress import LiveProgress
     from rl_transfer.report.table import verdict_table
@@ -17,11 +18,13 @@ if TYPE_CHECKING:
 __all__ = [
     "CurvesOutcome",
     "LiveProgress",
+    "check_parquet",
     "judge_curves",
     "tensorboard_command",
     "verdict_table",
     "write_html",
     "write_judged_html",
+    "write_parquet",
     "write_tensorboard",
 ]
 
@@ -30,9 +33,11 @@ _MODULES = {
     "judge_curves": "judged",
     "write_judged_html": "page",
     "LiveProgress": "progress",
+    "check_parquet": "parquet",
     "tensorboard_command": "places",
     "verdict_table": "table",
     "write_html": "page",
+    "write_parquet": "parquet",
     "write_tensorboard": "events",
 }
 
