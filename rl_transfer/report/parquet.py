@@ -105,8 +105,9 @@ def _flat(verdict: dict[str, Any]) -> "Iterator[tuple[str, Any]]":
 def _runs(results: StudyResults) -> list[dict[str, Any]]:
     finished = [(pair.name, run) for pair in results.data.pairs for run in pair.finished]
     costs = list(dict.fromkeys(name for _, run in finished for name in run.costs))
-    return [
-        {"pair": pair, "arm": run.arm, "seed": run.seed, "run": run.path, "outcome": run.outcome, "message": run.message}
-        | {name: run.costs.get(name) for name in costs}
-        for pair, run in finished
-    ]
+    rows = []
+    for pair, run in finished:
+        about = {"pair": pair, "arm": run.arm, "seed": run.seed, "run": run.path}
+        about |= {"outcome": run.outcome, "message": run.message}
+        rows.append(about | {name: run.costs.get(name) for name in costs})
+    return rows

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -378,3 +379,33 @@ class TestWhatWasCarried:
         path.write_bytes(content)
         with pytest.raises(RLTransferError, match=r"transfer\.csv"):
             write_html(store, results)
+
+
+@pytest.mark.slow
+def test_an_unticked_arm_vanishes_and_arrow_keys_read_values(build, tmp_path):
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("there is no Chromium to open the page in")
+    probe = """<script>
+    const box = document.querySelector(".curves"), line = box.querySelector(".curve-1.mean");
+    const seen = () => getComputedStyle(line).display;
+    const before = seen();
+    box.querySelector('[data-curve="1"]').click();
+    const after = seen();
+    const figure = box.querySelector(".figure");
+    figure.focus();
+    figure.dispatchEvent(new KeyboardEvent("keydown", { key: "End", bubbles: true }));
+    document.title = ["probe", before, after, box.querySelector(".readout").textContent].join("|");
+    </script></body>"""
+    store, results = build(events=False)
+    page = tmp_path / "probed.html"
+    page.write_text(write_html(store, results).read_text().replace("</body>", probe))
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile", "--dump-dom"]
+    done = subprocess.run([browser, *options, page.as_uri()], capture_output=True, text=True, check=True, timeout=120)
+    title = re.search(r"<title>(.*?)</title>", done.stdout).group(1)
+    _, before, after, text = title.split("|")
+    assert (before, after) == ("inline", "none")
+    mean = np.mean([run.score_T[-1] for run in results.data.pairs[0].of_arm("scratch")])
+    assert text.startswith("step 20,480")
+    assert f"{mean:.3f} scratch" in text
+    assert " fine_tune (" not in text
