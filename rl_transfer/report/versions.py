@@ -24,12 +24,9 @@ def versions_in_words(store: Path | None, data: StudyData) -> str:
     if store is None:
         return f"Versions: {_list(data.manifest.versions)}."
     folders = {store / run.path for pair in data.pairs for run in pair.finished}
-    versions = [_read(folder / "spec.json", "spec").get("versions", {}) for folder in folders if _has(folder)]
+    specs = (_read(folder / "spec.json", "spec") for folder in folders if (folder / "spec.json").is_file())
+    versions = [spec["versions"] for spec in specs if spec.get("versions")]
     return " ".join(filter(None, [_versions(versions or [data.manifest.versions]), _processors(folders)]))
-
-
-def _has(folder: Path) -> bool:
-    return (folder / "spec.json").is_file()
 
 
 def _read(path: Path, *keys: str) -> dict[str, Any]:

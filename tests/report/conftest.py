@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -38,20 +39,31 @@ Build = Callable[..., tuple[Path, StudyResults]]
 GRID = tuple(range(0, 20481, 2048))
 
 
+def make_study(store: Path, **settings: Any) -> StudyResults:
+    """Build a study in a store and judge it."""
+    study = replace(FakeStudy(), **settings)
+    folder = store / "studies" / study.name
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = {pair: pair_entry(store, study, pair) for pair in study.pairs}
+    (folder / "study.json").write_text(json.dumps(study_entry(study, pairs)))
+    return write_results(store, study.name)
+
+
 @pytest.fixture
 def build(tmp_path: Path) -> Build:
     """Build a study in a store and judge it; settings are those of `FakeStudy`."""
 
     def make(**settings: Any) -> tuple[Path, StudyResults]:
-        study = replace(FakeStudy(), **settings)
-        store = tmp_path / "runs"
-        folder = store / "studies" / study.name
-        folder.mkdir(parents=True, exist_ok=True)
-        pairs = {pair: pair_entry(store, study, pair) for pair in study.pairs}
-        (folder / "study.json").write_text(json.dumps(study_entry(study, pairs)))
-        return store, write_results(store, study.name)
+        return tmp_path / "runs", make_study(tmp_path / "runs", **settings)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, StudyResults]:
+    """The default study, built once, for tests that only read it."""
+    store = tmp_path_factory.mktemp("built") / "runs"
+    return store, make_study(store)
 
 
 def study_entry(study: FakeStudy, pairs: dict[str, Any]) -> dict[str, Any]:
@@ -119,6 +131,10 @@ def write_run(folder: Path, study: FakeStudy, name: str, level: float, seed: int
     costs = {"target_steps": written[-1], "source_steps": 0 if name.split("/")[1] in ("scratch", "source") else 40960}
     costs |= {"gradient_steps": 1600, "evaluation_steps": 4400, "wall_seconds": 11.5}
     (folder / "costs.json").write_text(json.dumps(costs))
+    arm = name.split("/")[1].removesuffix(".placebo")
+    methods = [] if arm in ("source", "scratch") else [{"name": arm, "settings": {"shrink": 1.0, "roles": ["value"]}}]
+    spec = {"learner": {"algorithm": "ppo", "n_envs": 8, "normalize": {"reward": False}}, "methods": methods}
+    (folder / "spec.json").write_text(json.dumps({"key": folder.name.partition("-")[2], "spec": spec}))
     message = "" if outcome == "completed" else "weights are not finite"
     failed_at = None if outcome == "completed" else written[-1] + 1
     status = {"status": "finished", "outcome": outcome, "message": message, "failed_at_step": failed_at}
@@ -135,5 +151,5 @@ def write_events(folder: Path, steps: list[int]) -> None:
     writer = EventFileWriter(str(folder))
     for step in steps:
         value = Summary.Value(tag="eval/mean_return", simple_value=float(step))
-        writer.add_event(Event(step=step, wall_time=1.0, summary=Summary(value=[value])))
+        writer.add_event(Event(step=step, wall_time=time.time(), summary=Summary(value=[value])))
     writer.close()

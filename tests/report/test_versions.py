@@ -18,7 +18,7 @@ def described(store, results, versions):
 
 def test_versions_are_those_of_the_runs(build):
     store, results = build(events=False, seeds=2)
-    assert "torch 2.13.0" in versions_in_words(store, results.data)
+    assert versions_in_words(store, results.data) == "Versions: python 3.11.2, rl-transfer 0.1.0, torch 2.13.0."
     described(store, results, lambda place: {"torch": "2.12"})
     assert (
         versions_in_words(store, results.data) == "Versions: torch 2.12. Processors: kind 0 (8 runs), kind 1 (8 runs)."
