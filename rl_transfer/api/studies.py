@@ -18,7 +18,7 @@ from rl_transfer.execute import (
     refuse_other_study,
     write_manifest,
 )
-from rl_transfer.report import link_tensorboard, write_html, write_tensorboard
+from rl_transfer.report import check_parquet, link_tensorboard, write_html, write_parquet, write_tensorboard
 from rl_transfer.store import Store
 from rl_transfer.study import (
     checked_name,
@@ -106,7 +106,12 @@ def run_study(
 
 
 def report_study(
-    name: str, *, store: str | Path = "runs", failures: Sequence[Failure] = (), notes: Sequence[str] = ()
+    name: str,
+    *,
+    store: str | Path = "runs",
+    failures: Sequence[Failure] = (),
+    notes: Sequence[str] = (),
+    parquet: bool = False,
 ) -> StudyOutcome:
     """Judge a study's stored runs and write its report anew; nothing is trained.
 
@@ -115,14 +120,20 @@ def report_study(
         store: Folder of runs and results.
         failures: Runs that did not complete, to be passed on.
         notes: Notes of the plan, to be passed on.
+        parquet: Whether curves, verdicts and runs are written as Parquet too, beside the other results.
 
     Raises:
+        ConfigError: If Parquet is wanted and the package that writes it is not installed.
         RLTransferError: If the store has no such study, or a file is damaged.
     """
+    if parquet:
+        check_parquet()
     root = Path(store).absolute()
     name = find_study(root, name)
     results = write_results(root, name)
     page, events = write_html(root, results), write_tensorboard(root, results)
+    if parquet:
+        write_parquet(results)
     return StudyOutcome(results, tuple(failures), tuple(notes), page, events)
 
 

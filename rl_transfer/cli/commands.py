@@ -66,13 +66,15 @@ class Report:
     """Name of the study, or the path of its file."""
     store: _Store = Path("runs")
     """Folder of runs and results."""
+    parquet: bool = False
+    """Write curves, verdicts and runs as Parquet too."""
 
     def call(self) -> int:
         """Report and print."""
         from rl_transfer.api import report_study
         from rl_transfer.cli.show import show_outcome
 
-        return show_outcome(report_study(self.study, store=self.store), self.store)
+        return show_outcome(report_study(self.study, store=self.store, parquet=self.parquet), self.store)
 
 
 @dataclass(frozen=True)

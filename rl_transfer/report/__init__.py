@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rl_transfer.report.judged import CurvesOutcome, judge_curves
     from rl_transfer.report.page import write_html, write_judged_html
+    from rl_transfer.report.parquet import check_parquet, write_parquet
     from rl_transfer.report.places import tensorboard_command
     from rl_transfer.report.progress import LiveProgress
     from rl_transfer.report.progress_lines import JsonLines
@@ -21,6 +22,7 @@ __all__ = [
     "CurvesOutcome",
     "JsonLines",
     "LiveProgress",
+    "check_parquet",
     "judge_curves",
     "link_tensorboard",
     "serve_tensorboard",
@@ -28,6 +30,7 @@ __all__ = [
     "verdict_table",
     "write_html",
     "write_judged_html",
+    "write_parquet",
     "write_tensorboard",
 ]
 
@@ -37,11 +40,13 @@ _MODULES = {
     "write_judged_html": "page",
     "JsonLines": "progress_lines",
     "LiveProgress": "progress",
+    "check_parquet": "parquet",
     "tensorboard_command": "places",
     "verdict_table": "table",
     "write_html": "page",
     "link_tensorboard": "tensorboard.folder",
     "serve_tensorboard": "tensorboard.server",
+    "write_parquet": "parquet",
     "write_tensorboard": "tensorboard.write",
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -99,7 +100,7 @@ def _times(axes: Axes, rows: Sequence[Row]) -> None:
         step_R, reached_R = steps_to_threshold(curve.score_RT, curve.step_T, one.threshold)
         place_R, time_R = _spread(row, len(step_R)), step_R / unit
         axes.plot(time_R[reached_R], place_R[reached_R], "o", color=curve.color, markersize=4, alpha=0.55, mew=0)
-        censored = {"color": curve.color, "markerfacecolor": "white", "markersize": 5, "clip_on": False}
+        censored: dict[str, Any] = {"color": curve.color, "markerfacecolor": "white", "markersize": 5, "clip_on": False}
         axes.plot(time_R[~reached_R], place_R[~reached_R], ">", **censored)
         _mean(axes, restricted_mean_time(curve.score_RT, curve.step_T, one.threshold).mean_steps / unit, row)
         axes.text(1.04, row, f"{reached_R.sum()} of {len(reached_R)}", transform=beside, va="center", size=8.5)

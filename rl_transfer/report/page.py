@@ -1,7 +1,9 @@
 """The report of a study: one HTML file that needs nothing else, its figures as files, and a text to paste."""
 
+import gc
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -74,6 +76,29 @@ def write_judged_html(results: StudyResults) -> Path:
 def _write(folder: Path, results: StudyResults, written: dict[str, Any], store: Path | None) -> Path:
     """Write a report into a folder; with a store, from the files of its runs too."""
     gallery = Gallery(folder)
+    with _no_collecting():
+        shown = _shown(store, results, written, gallery)
+    path = folder / "report.html"
+    write_bytes(path, _environment().get_template("report.html").render(shown).encode())
+    write_markdown(folder / "report.md", results, shown)
+    gallery.close()
+    return path
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Let cyclic garbage lie while figures are drawn: a figure is one big knot, and looking through takes long."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _shown(store: Path | None, results: StudyResults, written: dict[str, Any], gallery: Gallery) -> dict[str, Any]:
+    """All that the page shows; its figures are written."""
     shown = {
         **_study(results),
         "levels": levels(results.data.manifest),
@@ -83,11 +108,7 @@ def _write(folder: Path, results: StudyResults, written: dict[str, Any], store: 
         "pairs": [_pair(store, pair, results, written.get(pair.name, {})) for pair in results.data.pairs],
     }
     shown["most_curves"] = max((len(curves.legend) for curves in shown["curves"].values()), default=0)
-    path = folder / "report.html"
-    write_bytes(path, _environment().get_template("report.html").render(shown).encode())
-    write_markdown(folder / "report.md", results, shown)
-    gallery.close()
-    return path
+    return shown
 
 
 def _environment() -> Environment:

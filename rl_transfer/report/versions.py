@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rl_transfer.analysis import StudyData
+from rl_transfer.errors import RLTransferError
 from rl_transfer.report.wording import count
 from rl_transfer.store import read_json
 
@@ -23,12 +24,19 @@ def versions_in_words(store: Path | None, data: StudyData) -> str:
     if store is None:
         return f"Versions: {_list(data.manifest.versions)}."
     folders = {store / run.path for pair in data.pairs for run in pair.finished}
-    versions = [read_json(folder / "spec.json")["spec"].get("versions", {}) for folder in folders if _has(folder)]
+    specs = (_read(folder / "spec.json", "spec") for folder in folders if (folder / "spec.json").is_file())
+    versions = [spec["versions"] for spec in specs if spec.get("versions")]
     return " ".join(filter(None, [_versions(versions or [data.manifest.versions]), _processors(folders)]))
 
 
-def _has(folder: Path) -> bool:
-    return (folder / "spec.json").is_file()
+def _read(path: Path, *keys: str) -> dict[str, Any]:
+    """What a file of a run says, or a part of it."""
+    content = read_json(path)
+    for key in keys:
+        content = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        raise RLTransferError(f"{path}: {'.'.join(keys) or 'the file'} needs values by name; is it damaged?")
+    return content
 
 
 def _versions(found: Iterable[Mapping[str, Any]]) -> str:
@@ -43,7 +51,7 @@ def _versions(found: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _processors(folders: Iterable[Path]) -> str:
-    machines = [read_json(folder / "machine.json") for folder in folders if (folder / "machine.json").is_file()]
+    machines = [_read(folder / "machine.json") for folder in folders if (folder / "machine.json").is_file()]
     found = Counter(str(machine.get("processor", "unknown")) for machine in machines)
     return f"Processors: {_counts(found)}." if found else ""
 

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -14,10 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from rl_transfer.analysis import write_results
 from rl_transfer.errors import RLTransferError, StoreError
 from rl_transfer.report import write_html
+from rl_transfer.report.gallery import Gallery
 from rl_transfer.report.wording import contrast, p_text
 
 GRID = tuple(range(0, 20481, 2048))
@@ -62,8 +65,14 @@ def html(build, **settings) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def test_it_needs_nothing_else(build):
-    text = html(build)
+@pytest.fixture(scope="module")
+def report(built):
+    """The report of the default study, for tests that only read it, and the study's results."""
+    return write_html(*built), built[1]
+
+
+def test_it_needs_nothing_else(report):
+    text = report[0].read_text()
     assert "http" not in text
     assert "//" not in text
     assert "@import" not in text
@@ -76,9 +85,8 @@ def test_it_needs_nothing_else(build):
     assert len(page.ids) == len(set(page.ids))
 
 
-def test_every_figure_is_a_file_with_its_data(build):
-    store, results = build(events=False)
-    page = write_html(store, results)
+def test_every_figure_is_a_file_with_its_data(report):
+    page, results = report
     linked = {link for link in Page(page.read_text()).references if link.startswith("figures/")}
     assert linked == {f"figures/{file.name}" for file in (page.parent / "figures").iterdir()}
     assert {Path(link).suffix for link in linked} == {".svg", ".csv"}
@@ -94,35 +102,42 @@ def test_every_figure_is_a_file_with_its_data(build):
     assert mean == pytest.approx(np.mean([one.score_T for one in results.data.pairs[1].of_arm("fine_tune")], axis=0))
 
 
-def test_figures_of_an_earlier_report_are_removed(build):
-    store, results = build(events=False)
-    figures = store / "studies/quick/figures"
+def test_figures_of_an_earlier_report_are_removed(tmp_path):
+    figures = tmp_path / "figures"
     figures.mkdir()
     (figures / "curves_gone.svg").write_text("<svg/>")
     (figures / "mine.txt").write_text("kept")
-    write_html(store, results)
-    assert not (figures / "curves_gone.svg").exists()
-    assert (figures / "mine.txt").exists()
+    gallery = Gallery(tmp_path)
+    gallery.add("one", Figure(), ["a"], [])
+    gallery.close()
+    assert {file.name for file in figures.iterdir()} == {"one.svg", "one.csv", "mine.txt"}
 
 
-def test_what_is_in_the_way_of_a_figure_is_named(build):
-    store, results = build(events=False)
-    (store / "studies/quick/figures").write_text("in the way")
+def test_what_is_in_the_way_of_a_figure_is_named(tmp_path):
+    (tmp_path / "figures").write_text("in the way")
     with pytest.raises(StoreError, match="figures"):
-        write_html(store, results)
+        Gallery(tmp_path).add("one", Figure(), ["a"], [])
 
 
-def test_sections_come_in_order_and_are_listed(build):
-    page = Page(html(build))
+def test_names_that_look_alike_get_files_of_their_own(tmp_path):
+    gallery = Gallery(tmp_path)
+    files = [gallery.add(name, Figure(), ["a"], [[1]]).file for name in ("../a b", "a/b", "A-B", "é", "")]
+    gallery.close()
+    assert files == [f"figures/{name}" for name in ("a-b", "a-b-2", "A-B-3", "figure", "figure-2")]
+    assert {file.stem for file in (tmp_path / "figures").iterdir()} == {Path(file).name for file in files}
+
+
+def test_sections_come_in_order_and_are_listed(report):
+    page = Page(report[0].read_text())
     sections = [attributes.get("id") for tag, attributes in page.attributes if tag == "section"]
     expected = ["verdict", "differences", "curves", "effects", "numbers", "arms", "together", "costs"]
     assert sections == [*expected, "sources", "error-rate", "settings"]
     assert [link[1:] for link in page.references if link.startswith("#")][1 : len(sections) + 1] == sections
 
 
-def test_curves_can_be_chosen_and_read(build):
-    store, results = build(events=False)
-    page = Page(write_html(store, results).read_text())
+def test_curves_can_be_chosen_and_read(report):
+    results = report[1]
+    page = Page(report[0].read_text())
     boxes = [attributes for tag, attributes in page.attributes if tag == "input"]
     assert all(box["type"] == "checkbox" and "checked" in box for box in boxes)
     assert [box.get("data-curve") or box.get("data-part") for box in boxes] == 2 * ["0", "1", "2", "band", "runs"]
@@ -144,6 +159,7 @@ def test_same_data_same_bytes(build):
         "import sys; from pathlib import Path; from rl_transfer.analysis import write_results\n"
         "from rl_transfer.report import write_html\n"
         "write_html(Path(sys.argv[1]), write_results(Path(sys.argv[1]), 'quick'))\n"
+        "assert not {'torch', 'stable_baselines3'} & set(sys.modules)\n"
     )
     path = store / "studies/quick/report.html"
     path.unlink()
@@ -152,9 +168,8 @@ def test_same_data_same_bytes(build):
     assert path.read_bytes() == here
 
 
-def test_it_states_every_verdict(build):
-    store, results = build(events=False)
-    text = write_html(store, results).read_text()
+def test_it_states_every_verdict(report):
+    text, results = report[0].read_text(), report[1]
     assert text.index("faster than scratch") < text.index("<table")
     cells = Page(text).cells
     for comparison in results.comparisons:
@@ -268,9 +283,8 @@ def test_p_over_the_study_is_shown_where_there_are_several_cells(build):
     assert "over the study" not in alone
 
 
-def test_effect_and_transfer_ratio_are_shown(build):
-    store, results = build(events=False)
-    cells = Page(write_html(store, results).read_text()).cells
+def test_effect_and_transfer_ratio_are_shown(report):
+    cells, results = Page(report[0].read_text()).cells, report[1]
     for comparison in results.comparisons:
         place = cells.index(f"{comparison.effect:+.2f}")
         assert cells[place - 1] == contrast(comparison)
@@ -314,10 +328,11 @@ def test_many_arms_and_one_pair(build):
     assert text.count("<input") == 10 + 2
 
 
-def test_sixty_runs_are_rebuilt_in_two_seconds(build):
+@pytest.mark.slow
+def test_two_hundred_runs_are_rebuilt_in_two_seconds(build):
     levels = {"scratch": 150.0, "a": 300.0, "a.placebo": 200.0, "b": 100.0, "b.placebo": 160.0}
-    store, results = build(events=False, pairs={"one": levels, "two": levels}, arms={"a": {}, "b": {}})
-    assert sum(len(pair.runs) + len(pair.sources) for pair in results.data.pairs) == 60
+    store, results = build(events=False, pairs={"one": levels, "two": levels}, arms={"a": {}, "b": {}}, seeds=17)
+    assert sum(len(pair.finished) for pair in results.data.pairs) == 204
     write_html(store, results)
     start = time.process_time()
     write_html(store, results)
@@ -378,3 +393,32 @@ class TestWhatWasCarried:
         path.write_bytes(content)
         with pytest.raises(RLTransferError, match=r"transfer\.csv"):
             write_html(store, results)
+
+
+@pytest.mark.slow
+def test_an_unticked_arm_vanishes_and_arrow_keys_read_values(report, tmp_path):
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("there is no Chromium to open the page in")
+    probe = """<script>
+    const box = document.querySelector(".curves"), line = box.querySelector(".curve-1.mean");
+    const seen = () => getComputedStyle(line).display;
+    const before = seen();
+    box.querySelector('[data-curve="1"]').click();
+    const after = seen();
+    const figure = box.querySelector(".figure");
+    figure.focus();
+    figure.dispatchEvent(new KeyboardEvent("keydown", { key: "End", bubbles: true }));
+    document.title = ["probe", before, after, box.querySelector(".readout").textContent].join("|");
+    </script></body>"""
+    page, results = tmp_path / "probed.html", report[1]
+    page.write_text(report[0].read_text().replace("</body>", probe))
+    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile", "--dump-dom"]
+    done = subprocess.run([browser, *options, page.as_uri()], capture_output=True, text=True, check=True, timeout=120)
+    title = re.search(r"<title>(.*?)</title>", done.stdout).group(1)
+    _, before, after, text = title.split("|")
+    assert (before, after) == ("inline", "none")
+    mean = np.mean([run.score_T[-1] for run in results.data.pairs[0].of_arm("scratch")])
+    assert text.startswith("step 20,480")
+    assert f"{mean:.3f} scratch" in text
+    assert " fine_tune (" not in text

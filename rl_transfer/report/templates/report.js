@@ -77,6 +77,7 @@ class Readout {
     this.place = place;
     const at = this.fraction(this.values.steps[place]);
     this.cursor.style.left = `${at * this.plot.clientWidth}px`;
+    this.cursor.style.height = `${this.plot.clientHeight}px`;
     this.text.replaceChildren(element("strong", "", `step ${this.values.steps[place].toLocaleString("en")}`));
     const shown = this.values.curves.map((curve, index) => ({ ...curve, index }))
       .filter((curve) => this.box.querySelector(`[data-curve="${curve.index}"]`).checked)
