@@ -1,9 +1,10 @@
 """What the signals beside the curve cost: the processor time of runs with them over that of the same runs without.
 
-    python scripts/measure_signals.py
-    python scripts/measure_signals.py --repetitions 9 --scale 2
-    python scripts/measure_signals.py --inside
+    OMP_NUM_THREADS=1 python scripts/measure_signals.py
+    OMP_NUM_THREADS=1 python scripts/measure_signals.py --repetitions 9 --scale 2
+    OMP_NUM_THREADS=1 python scripts/measure_signals.py --inside
 
+One thread is what worker processes have: several that wait for each other are counted as work.
 Runs with and without signals take turns in one process, and evaluate at eleven points as shipped pairs do. A line per
 learner gives the median over the turns of the seconds with, without, and of their ratio with its smallest and largest.
 With --inside there is one run per learner, and what is measured is the time spent in the signals' own code: a small

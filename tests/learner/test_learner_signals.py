@@ -73,7 +73,7 @@ class TestGradientNorms:
 
 class TestWitness:
     def see(self, witness, observation_N, reward_N, done_N=(False, False), infos=({}, {})):
-        witness.see(np.array(observation_N), np.array(reward_N), np.array(done_N), infos)
+        witness.see(np.array(observation_N), np.array(reward_N), np.flatnonzero(done_N).tolist(), infos)
 
     def test_returns_are_discounted_and_what_was_cut_says_what_is_missing(self):
         witness = Witness(2, 0.5)
@@ -94,7 +94,7 @@ class TestWitness:
         witness = Witness(3, 0.5)
         assert witness.observations is None and witness.episodes is None
         for step in range(100):
-            witness.see(np.full((3, 2), step), np.zeros(3), np.zeros(3, bool), [{}] * 3)
+            witness.see(np.full((3, 2), step), np.zeros(3), [], [{}] * 3)
         assert witness.observations.shape == (256, 2)
         assert witness.observations[-1, 0] == 99
 
@@ -110,7 +110,7 @@ class TestWitness:
 
         before.begin(shown(0), range(2))
         last = {"a": np.ones(3), "b": np.ones(3)} if as_dict else np.ones(3)
-        before.see(shown(0), np.ones(2), np.array([True, False]), [{"terminal_observation": last}, {}])
+        before.see(shown(0), np.ones(2), [0], [{"terminal_observation": last}, {}])
         after.load_state(before.state())
         for one, other in ((before, after), (after, before)):
             np.testing.assert_equal(one.observations, other.observations)

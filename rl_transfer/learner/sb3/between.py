@@ -76,15 +76,16 @@ class Between(VecEnvWrapper):
         observation_N, reward_N, done_N, infos = self.venv.step_wait()
         if self._reshapes:
             reward_N = self._reshaped(observation_N, reward_N, done_N, infos)
+        ended = np.flatnonzero(done_N).tolist()
         if self._witness is not None:
-            self._witness.see(self._observation_N, reward_N, done_N, infos)
+            self._witness.see(self._observation_N, reward_N, ended, infos)
         self._observation_before_N, self._observation_N = self._observation_N, observation_N
         self._time_N += 1
-        self._begin(np.flatnonzero(done_N).tolist())
+        self._begin(ended)
         return observation_N, reward_N, done_N, infos
 
     def _begin(self, members: Sequence[int]) -> None:
-        if self._witness is not None:
+        if self._witness is not None and members:
             self._witness.begin(self._observation_N, members)
         for member in members:
             self._time_N[member] = 0

@@ -39,20 +39,21 @@ class Witness:
             self._return_N[member], self._factor_N[member] = 0.0, 1.0
 
     def see(
-        self, observation_N: Any, reward_N: NDArray[Any], done_N: NDArray[Any], infos: Sequence[dict[str, Any]]
+        self, observation_N: Any, reward_N: NDArray[Any], ended: Sequence[int], infos: Sequence[dict[str, Any]]
     ) -> None:
         """A step was taken.
 
         Args:
             observation_N: What was acted on.
             reward_N: The rewards to learn from.
-            done_N: Where the episode ended.
+            ended: The members whose episode ended with it.
             infos: What the environments tell besides.
         """
-        self._rows.append(map_arrays(observation_N, np.copy))
+        is_dict = isinstance(observation_N, dict)
+        self._rows.append(map_arrays(observation_N, np.copy) if is_dict else observation_N.copy())
         self._return_N += self._factor_N * reward_N
         self._factor_N *= self._discount
-        for member in np.flatnonzero(done_N).tolist() if done_N.any() else ():
+        for member in ended:
             info = infos[member]
             rest = float(self._factor_N[member]) if info.get("TimeLimit.truncated", False) else 0.0
             last = map_arrays(info["terminal_observation"], np.copy)
