@@ -1,10 +1,10 @@
 """What the signals beside the curve cost: the processor time of runs with them over that of the same runs without.
 
-    OMP_NUM_THREADS=1 python scripts/measure_signals.py
-    OMP_NUM_THREADS=1 python scripts/measure_signals.py --repetitions 9 --scale 2
-    OMP_NUM_THREADS=1 python scripts/measure_signals.py --inside
+    python scripts/measure_signals.py
+    python scripts/measure_signals.py --repetitions 9 --scale 2
+    python scripts/measure_signals.py --inside
 
-One thread is what worker processes have: several that wait for each other are counted as work.
+One thread is what worker processes have, so this one too: several that wait for each other are counted as work.
 Runs with and without signals take turns in one process, and evaluate at eleven points as shipped pairs do. A line per
 learner gives the median over the turns of the seconds with, without, and of their ratio with its smallest and largest.
 With --inside there is one run per learner, and what is measured is the time spent in the signals' own code: a small
@@ -12,7 +12,9 @@ share of a run is found so on a busy machine too. Taking the time is counted wit
 """
 
 import argparse
+import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -126,6 +128,8 @@ def main() -> None:
     parser.add_argument("--inside", action="store_true", help="the share of one run's time that signals took")
     parser.add_argument("--scale", type=int, default=1, help="times the budget")
     arguments = parser.parse_args()
+    if os.environ.get("OMP_NUM_THREADS") != "1":  # which is read when libraries are loaded
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "OMP_NUM_THREADS": "1"})
     torch.set_num_threads(1)
     for name in arguments.cases:
         task, learner, budget = CASES[name]

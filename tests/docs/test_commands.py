@@ -23,11 +23,15 @@ pytestmark = pytest.mark.slow
 
 ONLY_PARSED = {
     "rl-transfer select": "trains sources and early runs; tests/cli/test_select.py carries a small one out",
+    "rl-transfer play": "draws films; tests/run/test_play.py draws short ones",
+    "rl-transfer tensorboard": "serves until Ctrl-C; tests/report/test_tensorboard_server.py asks one",
     "rl-transfer tune": "trains every trial; tests/cli/test_tune.py carries a small one out",
     "python scripts/calibrate.py": "takes hours; tests/test_calibration.py has a small version",
     "python scripts/make_pools.py": "trains 600 runs",
     "python scripts/measure_guard.py": "reads 90 runs that the study `guard` trained",
     "python scripts/published_table.py": "trains 80 runs; tests/test_published_table.py has a few",
+    "python scripts/measure_signals.py": "trains for minutes; its parts are tested with the signals",
+    "python scripts/tensorboard_pictures.py": "draws over the pictures of a study that was carried out",
     "python scripts/verify_pair.py": "trains for minutes",
     "python scripts/draw_families.py": "draws all families, for minutes, over the pictures",
     "python -m pytest": "this is one of these tests",

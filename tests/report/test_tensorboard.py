@@ -186,7 +186,8 @@ def test_figures_are_images(written):
 
     study = read(written[0] / "_study")
     pairs = ("cartpole_heavy_pole", "cartpole_reversed")
-    assert set(study.Tags()["images"]) == {"conclusions/differences", *(f"curves of {p}/fine_tune" for p in pairs)}
+    conclusions = {f"conclusions/{name}" for name in ("differences", "effects", "milestones")}
+    assert set(study.Tags()["images"]) == {*conclusions, *(f"curves/{pair}" for pair in pairs)}
     for tag in study.Tags()["images"]:
         (image,) = study.Images(tag)
         pixels = imread(BytesIO(image.encoded_image_string))
