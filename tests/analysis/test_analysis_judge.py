@@ -145,6 +145,7 @@ def test_bad_arguments_are_refused(baseline, arm, settings, match):
         judge(baseline, arm, **settings)
 
 
+@pytest.mark.slow
 def test_the_room_needs_no_learning_library():
     code = "import sys, rl_transfer.analysis; print([m for m in ('torch', 'stable_baselines3') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -67,6 +67,7 @@ def test_check_lists_runs_cost_and_whether_seeds_can_decide(tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "expected"),
     [
@@ -105,6 +106,7 @@ def test_pairs_are_readable_in_eighty_columns(monkeypatch, capfd):
     assert lines[start + 3].startswith("    Catch seen as a vector of its state")
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("tiny")
 def test_run_report_and_runs(tiny, monkeypatch, capsys):
     folder, _, _ = tiny

@@ -83,6 +83,7 @@ def test_names_as_the_list_prints_them_and_files_beside_the_agent(store, monkeyp
     assert [line.rpartition("/")[2] for line in capsys.readouterr().out.split()] == ["actor.pt2", "actor.onnx"]
 
 
+@pytest.mark.slow
 def test_another_file_is_not_overwritten_unless_asked(store, tmp_path, capsys):
     file = tmp_path / "actor.pt2"
     command = ["export", "mine/scratch/seed0", "--format", "torch", "--store", str(store), "--output", str(file)]
@@ -119,6 +120,7 @@ def test_an_unknown_format_is_exit_code_2(store, capsys):
     assert "onnx" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_ambiguous_name_lists_the_runs(tmp_path, capsys):
     for n_steps in (16, 8):
         carry_out(run_spec(ppo(n_steps=n_steps)), tmp_path / "runs" / "mine" / "scratch", stop_after_segment=0)

@@ -58,6 +58,7 @@ def test_one_command_prints_and_writes_what_a_study_does(here, capsys):
     assert first == "curves,ppo,0,0,20.0,0.0,,ppo/seed0"
 
 
+@pytest.mark.slow
 def test_the_report_has_no_section_that_only_our_own_runs_can_fill(here):
     rows = two_arms(steps=(5, 10, 20))
     write_csv(here / "curves.csv", rows)
@@ -71,6 +72,7 @@ def test_the_report_has_no_section_that_only_our_own_runs_can_fill(here):
     assert "None" not in html
 
 
+@pytest.mark.slow
 def test_our_own_studies_curves_are_read_as_they_are(full_columns, here, capsys):
     assert main(["judge", str(full_columns), "--baseline", "scratch", *ANCHORS, "--worst", "10"]) == 0
     out = capsys.readouterr().out
@@ -126,6 +128,7 @@ def total_lowest(logs):
     return min(np.load(file)["results"].mean(axis=1).min() for file in (logs / "npz").glob("*/*/evaluations.npz"))
 
 
+@pytest.mark.slow
 def test_tensorboard_logs_give_the_same_as_the_files(logs, here):
     settings = {"baseline": "ppo", "random": 20.0, "reference": 500.0, "alpha": 0.5}
     npz, events = (judge_curves(logs / kind, **settings).results.data.pairs[0] for kind in ("npz", "events"))
@@ -136,6 +139,7 @@ def test_tensorboard_logs_give_the_same_as_the_files(logs, here):
     assert events.runs[0].path == "ppo/PPO_1"
 
 
+@pytest.mark.slow
 def test_another_tag_can_be_taken_and_a_missing_one_lists_those_that_are_there(logs, here):
     settings = {"baseline": "ppo", "random": 0.0, "reference": 500.0, "alpha": 0.5}
     outcome = judge_curves(logs / "events", tag="eval/mean_ep_length", **settings)
@@ -145,6 +149,7 @@ def test_another_tag_can_be_taken_and_a_missing_one_lists_those_that_are_there(l
     assert not (here / "judged/x").exists()
 
 
+@pytest.mark.slow
 def test_pairs_share_anchors_unless_given_their_own(here):
     rows = [{"pair": "pole", **row} for row in two_arms()]
     rows += [{"pair": "car", **row, "return": -row["return"] - 100} for row in two_arms()]
@@ -158,6 +163,7 @@ def test_pairs_share_anchors_unless_given_their_own(here):
     assert scores["pole"]["score"] == {"random": 20.0, "reference": 120.0, "worst": 0.0}
 
 
+@pytest.mark.slow
 def test_other_results_are_never_overwritten(here, capsys):
     write_csv(here / "c.csv", two_arms())
     assert main(["judge", "c.csv", *GIVEN]) == 0
@@ -176,6 +182,7 @@ def test_other_results_are_never_overwritten(here, capsys):
     assert "choose another --out" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_sources_and_placebos_reach_the_table(here, capsys):
     sources = [*"aabbccdd"]
     rows = [*level_rows("warm", [110 + x for x in range(8)], sources=sources)]
@@ -190,6 +197,7 @@ def test_sources_and_placebos_reach_the_table(here, capsys):
     assert "shuffled is called warm.placebo" in out
 
 
+@pytest.mark.slow
 def test_one_checkpoint_for_all_is_said(here, capsys):
     rows = [row | {"source": "zoo.zip" if row["arm"] == "warm" else ""} for row in two_arms()]
     write_csv(here / "c.csv", rows)
@@ -258,6 +266,7 @@ def test_a_file_that_is_not_there_names_the_nearest(here, capsys):
     assert "curve.csv: no such file or folder; did you mean 'curves.csv'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_negative_anchors_can_be_given(here):
     rows = [row | {"return": row["return"] - 500} for row in two_arms()]
     write_csv(here / "c.csv.gz", rows)
@@ -265,6 +274,7 @@ def test_negative_anchors_can_be_given(here):
     assert (here / "judged/c/report.html").is_file()
 
 
+@pytest.mark.slow
 def test_judging_imports_no_learning_library(here):
     import subprocess
     import sys

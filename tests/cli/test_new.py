@@ -43,6 +43,7 @@ ARGUMENTS = ["new", "pair", "mine", "--source", "new_here_envs:new_here/Here-v0"
 ARGUMENTS += ["new_here_envs:new_here/Here-v0", "--target-kwargs", "gain=3.0", "--wrapper", "reverse_actions"]
 
 
+@pytest.mark.slow
 def test_an_environment_of_the_current_folder_with_every_option(here, capsys):
     assert main([*ARGUMENTS, "--max-episode-steps", "4", "--reference", "11.5", "--out", "a folder"]) == 0
     out = capsys.readouterr().out

@@ -99,6 +99,7 @@ def returns(source):
         return [float(row["return"]) for row in csv.DictReader(file) if row["step"] == "0"]
 
 
+@pytest.mark.slow
 @needs_zoo
 @pytest.mark.parametrize("agent", AGENTS)
 def test_agents_of_several_releases_play_as_they_were_trained(tmp_path, agent):
@@ -474,6 +475,7 @@ def test_the_commands(tmp_path, monkeypatch, capsys):
     assert "did you mean 'agent'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("tiny")
 def test_training_sources_alone(tiny, tmp_path, monkeypatch, capsys):
     folder, _, _ = tiny

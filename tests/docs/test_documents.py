@@ -33,6 +33,7 @@ def test_there_is_no_other_kind_of_command():
             assert not line.strip() or line.split()[0] in known, f"{page}: {line}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "call"), CALLS)
 def test_a_command_is_one_of_ours_with_options_that_it_has(page, call):
     tyro.cli(Command, args=CALLS[page, call][1:], prog="rl-transfer")

@@ -13,10 +13,12 @@ def write_roles():
     return runpy.run_path(str(ROOT / "scripts" / "write_roles.py"))
 
 
+@pytest.mark.slow
 def test_the_table_of_roles_is_up_to_date(write_roles):
     assert write_roles["main"](["--check"]) == 0, "run: python scripts/write_roles.py"
 
 
+@pytest.mark.slow
 def test_an_outdated_table_is_noticed(write_roles, tmp_path, monkeypatch):
     main = write_roles["main"]
     stale = tmp_path / "roles.md"

@@ -24,6 +24,7 @@ def chance_of_the_goal(steps=100):
     return np.linalg.matrix_power(walk, steps)[0, 15]
 
 
+@pytest.mark.slow
 def test_frozen_lake_s_random_actions_reach_the_goal_as_often_as_its_matrix_says():
     found = measure_anchors(LAKE, 500)
     chance = chance_of_the_goal()

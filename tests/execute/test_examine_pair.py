@@ -113,6 +113,7 @@ def test_twins_are_worth_a_note(tmp_path):
     assert "identity pair" in note
 
 
+@pytest.mark.slow
 def test_an_environment_that_fails_late_is_found_and_nothing_is_trained(tmp_path):
     late = {"id": "probes:Fails-v0", "kwargs": {"at": 1900}}
     found = examined(tmp_path, target=late)
@@ -149,6 +150,7 @@ def test_the_same_defect_in_both_tasks_is_one_row_and_one_problem(tmp_path, monk
     assert "1 problem to mend" in out
 
 
+@pytest.mark.slow
 def test_a_wrong_anchor_of_a_slow_task_is_not_called_good(tmp_path):
     # An episode takes 3 of the 4 seconds that random actions have.
     slow = {"id": "examined_pair/Slow-v0", "kwargs": {"seconds": 0.3}}

@@ -182,18 +182,21 @@ def test_what_fails_is_said_once():
     assert len(list(examine("target", task("Raises")))) == 1
 
 
+@pytest.mark.slow
 def test_settings_without_effect_are_found_by_name():
     assert found(task(size=2.0)) == {}
     said = found(task(size=2.0, unused=4), "note")["every setting matters"]
     assert said.startswith("kwargs.unused: 4 changes nothing in 6000 random steps")
 
 
+@pytest.mark.slow
 def test_a_keyword_that_is_swallowed_unseen_is_a_problem():
     assert found(task("Swallows", size=2.0)) == {}
     said = found(task("Swallows", size=2.0, length=4))["every setting matters"]
     assert said.startswith("kwargs.length: 4 changes nothing, and no signature names it")
 
 
+@pytest.mark.slow
 def test_a_moved_goal_matters_though_random_actions_seldom_get_there():
     moved = TaskConfig(id="transfer/MountainCar-v0", kwargs={"goal_position": 0.4})
     assert found(moved, "note") == found(moved) == {}
@@ -204,6 +207,7 @@ def test_a_default_written_out_is_noted():
     assert (said.outcome, said.text) == ("note", "kwargs.size: 1.0 is the default")
 
 
+@pytest.mark.slow
 def test_wrappers_without_effect_are_found_by_place():
     reverse, idle = Named(name="reverse_actions"), Named(name="scale_reward", settings={"factor": 1.0})
     assert found(task("Honest", reverse)) == {}

@@ -93,6 +93,7 @@ def written(tmp_path, source="lines/Line-v0", target="lines/Known-v0", **setting
     return file.read_text(), load_study(str(file)).pairs[0].config, file
 
 
+@pytest.mark.slow
 def test_it_is_planned_as_it_is_and_its_numbers_are_the_measured_ones(tmp_path):
     text, config, file = written(tmp_path)
     score = config.score
@@ -116,6 +117,7 @@ def test_numbers_follow_the_environment(tmp_path):
     assert config.source.kwargs == {}
 
 
+@pytest.mark.slow
 def test_its_first_line_names_the_shipped_schema_which_it_obeys(tmp_path):
     text, _, _ = written(tmp_path, target_kwargs=["size=4"])
     address = urlsplit(text.splitlines()[0].partition("$schema=")[2])
@@ -154,6 +156,7 @@ def test_spaces_of_two_forms_get_a_mapping_that_covers_them(tmp_path):
     assert all(len(line) <= 120 for line in text.splitlines()[1:] if str(file) not in line)
 
 
+@pytest.mark.slow
 def test_hyperparameters_are_the_zoo_s_and_what_it_sets_besides_can_not_reach_the_file(tmp_path, monkeypatch):
     folder = tmp_path / "site" / "rl_zoo3" / "hyperparams"
     folder.mkdir(parents=True)
@@ -216,6 +219,7 @@ def test_keys_that_yaml_would_misread_are_quoted(tmp_path):
     assert "{from: plain, index: [0]}" in text
 
 
+@pytest.mark.slow
 def test_what_can_not_be_run_is_not_left_behind(tmp_path):
     with pytest.raises(
         ConfigError, match=r"mine\.yaml \(not written\): .*only square images .*: resize them with a wr"

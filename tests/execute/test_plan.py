@@ -59,6 +59,7 @@ def test_every_arm_run_uses_the_source_of_its_own_seed(tmp_path):
             assert run.spec.source.scrambled == run.arm.endswith(".placebo")
 
 
+@pytest.mark.slow
 def test_sham_arms_use_sham_sources(tmp_path):
     plan = planned(tmp_path, "arms.fine_tune.sham=true")
     shams = {run.key for run in plan.runs if run.arm == "source.sham"}
@@ -244,6 +245,7 @@ def test_errors_say_which_file_line_or_override_it_was(tmp_path):
     assert refused(tmp_path, "seeds=3").startswith("--set: seeds: ")
 
 
+@pytest.mark.slow
 def test_fresh_seeds_share_no_run(tmp_path):
     first, second = (planned(tmp_path, f"first_seed={seed}") for seed in (0, 5))
     assert not {run.key for run in first.runs} & {run.key for run in second.runs}
@@ -350,6 +352,7 @@ def test_every_shipped_pair_passes_its_own_examination(tmp_path, pair):
 LARGE = ("ladders", "matrix", "zoo")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "study", [pytest.param(one, marks=pytest.mark.slow if one in LARGE else ()) for one in shipped_names("studies")]
 )

@@ -136,6 +136,7 @@ def test_an_arm_has_one_estimate_of_the_fisher_information(tmp_path):
         planned(tmp_path, pair, policy, value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pair",
     [

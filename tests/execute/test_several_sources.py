@@ -140,6 +140,7 @@ class TestPlan:
         assert plan.notes == ("mine: no arm uses the sources acrobot, far",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "expected"),
     [
@@ -220,6 +221,7 @@ def test_what_can_not_work_is_refused(what, expected, tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_check_shows_and_examines_every_source(tmp_path, capsys):
     low = {**FAR, "source_threshold_return": 1.0}
     write_study(tmp_path, pair={**PAIR, "other_sources": {"far": low}})

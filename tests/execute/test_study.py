@@ -108,6 +108,7 @@ def test_another_study_trains_only_what_is_new(tiny):
     assert {name.split("/")[1] for name in recorder.started} == {"heads", "heads.placebo"}
 
 
+@pytest.mark.slow
 @pytest.mark.xdist_group("tiny")
 def test_another_study_of_the_same_name_overwrites_nothing(tiny):
     folder, outcome, _ = tiny

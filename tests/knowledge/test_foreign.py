@@ -266,6 +266,7 @@ class TestHostileAgents:
         for place in (b'[{":serialized:": "%b"}]', b'{"b": {":serialized:": "%b"}}'):
             refused(read_agent_file, agent(tmp_path, data=b'{"a": ' + place % bait + b"}"), "posix.system")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("instructions", "says"),
         [
@@ -686,6 +687,7 @@ def test_nothing_runs_and_nothing_is_written(tmp_path):
     assert marker.exists()
 
 
+@pytest.mark.slow
 def test_importing_needs_no_torch():
     code = "import sys, rl_transfer.knowledge.foreign; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

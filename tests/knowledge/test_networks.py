@@ -57,6 +57,7 @@ def same(ours, theirs):
             assert (found.dtype, found.shape, found.tobytes()) == (array.dtype, array.shape, array.tobytes())
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(networks=NETWORKS)
 def test_what_is_written_is_read(tmp_path_factory, networks):

@@ -212,6 +212,7 @@ class TestWhatNetworksCompute:
             if entry is not None:
                 np.testing.assert_allclose(found[..., target], expected[..., entry["index"]], rtol=1e-4, atol=1e-4)
 
+    @pytest.mark.slow
     @QUICK
     @given(data=st.data(), arch=ARCHES)
     def test_squashed_actors_and_their_critics(self, data, arch):

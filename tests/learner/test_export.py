@@ -168,6 +168,7 @@ def cases():
                 yield pytest.param(algorithm, sight, normalize, marks=marks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "sight", "normalize"), list(cases()))
 def test_files_act_as_the_learner_does(algorithm, sight, normalize):
     agent = trained(algorithm, sight, normalize=normalize)
@@ -238,6 +239,7 @@ class TestFile:
         assert os.fsencode(os.path.dirname(find_spec("rl_transfer").origin)) not in content  # noqa: PTH120
         agent.close()
 
+    @pytest.mark.slow
     def test_nothing_is_printed(self, form, capfd):
         agent = trained("ppo", "dict")
         capfd.readouterr()

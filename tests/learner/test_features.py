@@ -270,6 +270,7 @@ class TestPlain:
 
 
 class TestNumbers:
+    @pytest.mark.slow
     @pytest.mark.parametrize("features", IMAGE_NETWORKS)
     @pytest.mark.parametrize("space", [unit(40, 38, 3), pixels(3, 40, 38), spaces.Box(0, 255, (40, 38, 3), np.float32)])
     def test_shapes_and_gradients(self, features, space):
@@ -385,6 +386,7 @@ class TestLearning:
         made.learn(64)
         assert all(not torch.equal(tensor, before[name]) for name, tensor in extractor.state_dict().items())
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("features", IMAGE_NETWORKS)
     def test_every_architecture_tells_left_from_right(self, features):
         space, generator = unit(40, 40, 3), np.random.default_rng(0)

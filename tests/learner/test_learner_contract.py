@@ -638,6 +638,7 @@ class TestSpaces:
             refuse_unsuitable_spaces(tiny(algorithm), spaces.Discrete(2), spaces.Discrete(2))
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(seed=st.integers(0, 1000), stop=st.sampled_from([16, 40, 72]), more=st.sampled_from([8, 104]))
 def test_dqn_replay_survives_any_number_of_boundaries(tmp_path_factory, seed, stop, more):

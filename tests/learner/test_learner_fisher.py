@@ -45,6 +45,7 @@ class TestSoftmax:
         assert found["value_head/weight"] == pytest.approx(np.tile(mean_square / 4, (2, 1)) / temperature**2)
         assert found["value_head/bias"] == pytest.approx(np.full(2, 1 / 4) / temperature**2)
 
+    @pytest.mark.slow
     def test_of_unequal_actions_by_how_often_each_was_drawn(self):
         seen = np.tile(np.array([[2.0, 0.0]], np.float32), (2000, 1))
         found = fisher_of(linear(dqn(net_arch=[]), value_head__bias=[np.log(4), 0]), seen)
@@ -88,6 +89,7 @@ def test_several_choices_add_up(space):
 
 
 class TestGaussian:
+    @pytest.mark.slow
     def test_of_a_mean_and_a_deviation(self):
         seen = np.tile(SEEN[:1], (1000, 1))
         found = fisher_of(linear(ppo(net_arch=[]), BOX_WALK, exploration__log_std=np.log([0.5, 2.0])), seen)

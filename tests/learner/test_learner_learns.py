@@ -60,19 +60,24 @@ def values(agent, observations):
     "algorithm", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in sorted(LOSS_PATHS)]
 )
 class TestEveryAlgorithm:
+    @pytest.mark.slow
     def test_the_value_of_a_constant_reward_is_the_reward(self, algorithm):
         assert values(trained(algorithm, "ConstantReward"), [[0.0]]) == pytest.approx([1.0], abs=0.1)
 
+    @pytest.mark.slow
     def test_the_value_follows_the_observation(self, algorithm):
         assert values(trained(algorithm, "SeenReward"), [[-1.0], [1.0]]) == pytest.approx([-1.0, 1.0], abs=0.15)
 
+    @pytest.mark.slow
     def test_the_value_one_step_earlier_is_discounted(self, algorithm):
         assert values(trained(algorithm, "TwoSteps"), [[0.0], [1.0]]) == pytest.approx([0.5, 1.0], abs=0.1)
 
+    @pytest.mark.slow
     def test_the_rewarded_action_is_taken(self, algorithm):
         agent = trained(algorithm, "ActedReward")
         assert (agent.act(np.zeros((3, 1), np.float32), deterministic=True) > 0).all()
 
+    @pytest.mark.slow
     def test_the_action_follows_the_observation(self, algorithm):
         agent = trained(algorithm, "SeenActedReward")
         observations = np.array([[-1.0], [1.0], [-1.0]], np.float32)
@@ -80,6 +85,7 @@ class TestEveryAlgorithm:
         assert acted.tolist() == [False, True, False]
 
 
+@pytest.mark.slow
 def test_dqn_with_n_step_returns_gets_the_same_discounted_value():
     agent = trained("dqn", "TwoSteps", n_step_returns=3)
     assert values(agent, [[0.0], [1.0]]) == pytest.approx([0.5, 1.0], abs=0.1)

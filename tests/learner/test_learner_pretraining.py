@@ -55,6 +55,7 @@ def test_an_entropy_coefficient_is_as_before_unless_it_is_kept(algorithm):
     assert found[20, True] != found[0, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", [*DISCRETE, "td3", pytest.param("ddpg", marks=pytest.mark.slow)])
 def test_it_learns_the_value_of_two_steps(algorithm):
     more = {"gamma": 0.5, "learning_rate": 0.01, "net_arch": [16]}

@@ -56,6 +56,7 @@ def transitions(count, first=0.0, *, terminated=(), truncated=()):
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(
     size=st.integers(1, 12),

@@ -151,6 +151,7 @@ def unseen_less_seen(agent):
     return float((q_CBK[:, :, 1] - q_CBK[:, :, 0]).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "algorithm",
     [pytest.param(name, marks=() if name in ("dqn", "sac") else pytest.mark.slow) for name in OFF_POLICY],
@@ -161,6 +162,7 @@ def test_it_pushes_down_what_the_data_do_not_show(algorithm):
     assert conservative < 0
 
 
+@pytest.mark.slow
 def test_none_is_plain():
     plain, none, some = (
         as_bytes(pretrained("sac", **settings).networks())
@@ -169,6 +171,7 @@ def test_none_is_plain():
     assert plain == none != some
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("algorithm", "coefficient"), [("dqn", 1.0), ("qrdqn", 1.0), ("sac", 5.0), ("ddpg", 5.0)])
 def test_the_paper_s_coefficients(algorithm, coefficient):
     found = [

@@ -137,6 +137,7 @@ def test_the_source_plays_its_best_on_its_own_task(name, sources):
     assert np.array_equal(shown.reward_N, (shown.action_N[:, 0] == right).astype(np.float32)), "the walk's"
 
 
+@pytest.mark.slow
 def test_they_are_mapped_scrambled_and_counted(sources, tmp_path):
     source, setting = sources["dqn"], ("demonstrations", {"steps": 50})
     config, mapping = dqn(normalize=True), MappingConfig(observation=[1, 0], action=[1, 0])
@@ -212,6 +213,7 @@ def test_a_sham_source_shows_what_it_was_trained_on(tmp_path):
     assert not np.array_equal(shown.reward_N, (shown.action_N[:, 0] == right).astype(np.float32))
 
 
+@pytest.mark.slow
 def test_a_source_task_that_fails_then_ends_the_run(tmp_path):
     failing = TaskConfig(id="probes:Fails-v0", kwargs={"at": 70})
     source = carry_out(source_spec(dqn(), task=failing, segment_steps=64), tmp_path)

@@ -77,6 +77,7 @@ def test_the_gradient_is_coefficient_times_fisher_times_distance(algorithm):
     assert any(np.abs(3.0 * fisher[name] * (values[name] - theirs[name])).max() > 1e-3 for name in found)
 
 
+@pytest.mark.slow
 def test_what_mattered_more_stays_nearer():
     source = knowledge("ppo")
     strong = {role: {name: np.zeros_like(array) for name, array in source.networks[role].items()} for role in ROLES}
@@ -185,6 +186,7 @@ def sources(tmp_path_factory):
 
 
 class TestEstimates:
+    @pytest.mark.slow
     def test_experience_is_used_where_there_is_some(self, sources):
         found = estimate_fisher(sources["dqn"], FisherEstimate(30, 1.0), np.random.default_rng(0))
         assert found.costs == {"fisher_samples": 30, "fisher_steps": 0}
@@ -200,6 +202,7 @@ class TestEstimates:
             assert np.array_equal(array, flat(again.fisher)[name])
         assert (flat(found.fisher)["policy_body/0.weight"] != flat(other.fisher)["policy_body/0.weight"]).any()
 
+    @pytest.mark.slow
     def test_runs_count_it_once_however_often_they_are_killed(self, sources, tmp_path):
         spec = arm_spec(run_spec(), sources["ppo"], ("elastic_weights", {"samples": 20}))
         costs = outputs(carry_out(spec, tmp_path / "a", sources["ppo"]))["costs"]

@@ -66,6 +66,7 @@ def agents():
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 class TestCopying:
+    @pytest.mark.slow
     def test_everything_is_copied_by_default_and_the_source_is_not_touched(self, algorithm, sources):
         source, target = sources[algorithm], made(algorithm, normalize=True)
         before = content(source)

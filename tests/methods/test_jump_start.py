@@ -260,6 +260,7 @@ def test_a_point_shows_the_policy_of_updates_that_used_only_the_steps_before(tmp
     assert (costs["target_steps"], costs["guide_steps"], costs["discarded_steps"]) == (128, 65, 31)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
 def test_a_run_is_charged_exactly(algorithm, tmp_path):
     source = carry_out(source_spec(tiny(algorithm)), tmp_path)

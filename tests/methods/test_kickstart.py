@@ -243,6 +243,7 @@ def test_a_strong_one_makes_the_learner_act_as_its_teacher(algorithm):
     assert teacher.calls >= 300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["ppo", "sac", "tqc", "td3", "ddpg"])
 @pytest.mark.parametrize("kind", SAME)
 def test_so_with_box_actions(algorithm, kind):

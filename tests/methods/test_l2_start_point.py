@@ -67,6 +67,7 @@ def test_it_is_clipped_together_with_the_loss(algorithm, sources):
     assert norm == pytest.approx(0.5, rel=1e-4)
 
 
+@pytest.mark.slow
 def test_a_strong_pull_ends_at_the_source():
     agent, source = build("ppo", learning_rate=0.05, n_epochs=20), build("ppo", seed=5)
     knowledge = knowledge_of(source)

@@ -202,6 +202,7 @@ def both(tmp_path_factory):
 
 
 class TestSeveralSources:
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", SEVERAL)
     def test_a_method_that_says_what_it_does_with_them_uses_each(self, name, both, tmp_path):
         source, other = both

@@ -125,6 +125,7 @@ def source(tmp_path_factory):
 class TestRuns:
     SETTINGS = ("offline_pretrain", {"gradient_steps": 40})
 
+    @pytest.mark.slow
     def test_it_is_there_at_step_0_and_counted(self, source, tmp_path):
         folder = carry_out(arm_spec(run_spec(dqn()), source, self.SETTINGS), tmp_path, source)
         scratch = carry_out(run_spec(dqn()), tmp_path)
@@ -136,6 +137,7 @@ class TestRuns:
         (row,) = csv.DictReader((folder / "transfer.csv").read_text().splitlines())
         assert (row["tensor"], row["to_shape"]) == ("transitions to pretrain on", "100")
 
+    @pytest.mark.slow
     def test_fine_tuned_networks_are_there_before_whatever_the_order(self, source, tmp_path, monkeypatch):
         seen = []
 
@@ -147,6 +149,7 @@ class TestRuns:
             carry_out(arm_spec(run_spec(dqn()), source, *order), tmp_path, source)
         assert seen[0] == seen[1] != seen[2]
 
+    @pytest.mark.slow
     def test_killed_while_it_pretrains(self, source, tmp_path, monkeypatch):
         spec = arm_spec(run_spec(dqn()), source, self.SETTINGS)
         alone = outputs(carry_out(spec, tmp_path / "alone", source))

@@ -151,6 +151,7 @@ class TestShare:
         agent.close()
         assert (fate.to_shape, fate.fate) == ((0,), "reinitialised")
 
+    @pytest.mark.slow
     def test_a_run_counts_and_logs_what_it_drew(self, tmp_path):
         source = carry_out(source_spec(dqn()), tmp_path)
         spec = arm_spec(run_spec(dqn()), source, ("replay", {"share": 0.25}))
@@ -195,6 +196,7 @@ class TestRelabelled:
         agent.close()
         assert fate.why.endswith("in the best 50% of the episodes; with the target's rewards")
 
+    @pytest.mark.slow
     def test_the_same_in_every_segment(self, tmp_path):
         source = carry_out(source_spec(dqn()), tmp_path)
         task = TaskConfig(id="probes:Told-v0", kwargs={"worth": 3.0})

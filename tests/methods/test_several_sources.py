@@ -223,6 +223,7 @@ class TestPolicyReuse:
             assert notes[f"episodes {name}"] == len(found_)
             assert notes[f"mean {name}"] == pytest.approx(np.mean(found_))
 
+    @pytest.mark.slow
     def test_by_schedule_sources_are_drawn_evenly(self):
         _, found = self.reused(steps=2000, choice="schedule", reuse_share=1.0)
         episodes = found[0, :, 0].tolist()

@@ -183,6 +183,7 @@ def svgs(html: str) -> list[str]:
     return [svg.split("</svg>")[0] for svg in html.split("<svg")[1:] if "swatch" not in svg[:20]]
 
 
+@pytest.mark.slow
 def test_a_changed_curve_changes_numbers_and_figures(build):
     store, results = build(events=False)
     before = write_html(store, results).read_text()
@@ -291,6 +292,7 @@ def test_effect_and_transfer_ratio_are_shown(report):
         assert cells[place + 1] == f"{comparison.transfer_ratio:+.2f}"
 
 
+@pytest.mark.slow
 def test_effect_and_transfer_ratio_are_left_open_where_runs_are_missing(build):
     cells = Page(html(build, left_out=("cartpole_reversed/fine_tune.placebo/seed3",))).cells
     assert ["vs placebo (knowledge)", "-", "-"] in [cells[place : place + 3] for place in range(len(cells))]
@@ -347,6 +349,7 @@ def test_a_study_from_elsewhere_stays_in_its_folder(build):
         write_html(store, hostile)
 
 
+@pytest.mark.slow
 def test_neither_torch_nor_the_engine_is_imported():
     script = (
         "import sys, rl_transfer.report as report\n"
@@ -372,6 +375,7 @@ class TestWhatWasCarried:
         "tensor,role,from_shape,to_shape,fate,frozen,why\n0.weight,policy_body,64x4,64x6,resized,until 500,<laid out>\n"
     )
 
+    @pytest.mark.slow
     def test_the_first_run_of_each_arm_shows_its_table(self, build):
         store, results = build()
         runs = [run for run in results.data.pairs[0].runs if run.arm == "fine_tune"]
@@ -382,10 +386,12 @@ class TestWhatWasCarried:
         assert "until 0" in html and "until 1" not in html
         assert "&lt;laid out&gt;" in html and "64x6" in html
 
+    @pytest.mark.slow
     def test_without_tables_there_is_no_section(self, build):
         store, results = build()
         assert "What was carried" not in write_html(store, results).read_text()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("content", [b"", b"a,b\n1\n", b"\xff\xfe"])
     def test_a_damaged_table_is_named(self, content, build):
         store, results = build()

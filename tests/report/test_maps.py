@@ -41,6 +41,7 @@ def ladder(distances):
     }
 
 
+@pytest.mark.slow
 def test_a_ladder_shows_each_difference_at_its_distance(variants):
     _, results = variants(ladder([1.0, 2.0, 4.0]))
     ((name, figure),) = ladder_figures(results.data.manifest, results.comparisons)
@@ -59,6 +60,7 @@ def test_a_ladder_shows_each_difference_at_its_distance(variants):
     assert {"^", "v"} <= shown.keys()
 
 
+@pytest.mark.slow
 def test_a_matrix_puts_sources_in_rows_and_targets_in_columns(variants):
     places = {
         name: {"cell": {"source": source, "target": target}}

@@ -54,6 +54,7 @@ def row(html, heading, arm="fine_tune"):
     return [unescape(cell.partition(">")[2]) for cell in cells]
 
 
+@pytest.mark.slow
 def test_a_source_that_pays_off_and_one_that_does_not(build):
     html = page(build)
     assert "steps saved until the threshold" in html
@@ -62,6 +63,7 @@ def test_a_source_that_pays_off_and_one_that_does_not(build):
     assert row(html, "paid off after")[1] == "5 runs against 5 runs"
 
 
+@pytest.mark.slow
 def test_a_source_whose_training_is_not_known_is_not_called_untrained(build):
     def forget(run, folder):
         costs = json.loads((folder / "costs.json").read_text())
@@ -82,6 +84,7 @@ def test_an_arm_with_missing_runs_says_so_instead_of_numbers(build):
     assert row(html, "final agents") == ["fine_tune", missing, *["-"] * 4]
 
 
+@pytest.mark.slow
 def test_runs_of_one_source_agent_are_conditional(build):
     def share(run, folder):
         if "source_path" in run:
@@ -105,6 +108,7 @@ def test_what_was_forgotten_is_shown_only_where_it_was_measured(build):
     assert row(html, "final agents")[1] == "5 of 5"
 
 
+@pytest.mark.slow
 def test_agents_that_failed_are_counted_where_what_was_forgotten_is_told(build):
     outcomes = {f"helps/fine_tune/seed{seed}": "diverged" for seed in range(3)}
     html = page(build, pairs=HELPS, retained=77.25, outcomes=outcomes)
@@ -112,6 +116,7 @@ def test_agents_that_failed_are_counted_where_what_was_forgotten_is_told(build):
     assert "Agents of runs that failed could not be evaluated there" in html
 
 
+@pytest.mark.slow
 def test_a_placebo_had_nothing_to_forget(build):
     html = page(build, pairs=HELPS, retained=77.25, retaining=("fine_tune", "fine_tune.placebo"))
     table = html[html.index(">final agents<") :].partition("</table>")[0]
@@ -119,6 +124,7 @@ def test_a_placebo_had_nothing_to_forget(build):
     assert "placebo" not in table
 
 
+@pytest.mark.slow
 def test_a_source_of_unknown_training_is_no_source_of_zero_steps(build):
     store, results = build(pairs=ARMS)
     for run in results.data.pairs[0].of_arm("fine_tune"):

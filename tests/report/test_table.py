@@ -96,6 +96,7 @@ def test_an_open_question_tells_the_seeds_that_would_decide(build):
     assert text.count("a new study: planned with that many seeds; its key first_seed gives fresh ones.") == 1
 
 
+@pytest.mark.slow
 def test_sources_below_their_threshold_are_named(build):
     _, results = build(source_level=600.0)
     assert "sources below" not in printed(results)

@@ -125,6 +125,7 @@ def test_each_run_is_a_session_of_the_experiment(written):
     assert [metric.display_name for metric in experiment.metric_infos][:2] == ["mean score", "jumpstart"]
 
 
+@pytest.mark.slow
 def test_a_failed_run_is_a_failed_session_and_scores_on(build):
     store, results = build(**SMALL, outcomes={"cartpole_reversed/fine_tune/seed1": "diverged"})
     folder = write_tensorboard(store, results)
@@ -170,6 +171,7 @@ def test_verdicts_and_tables_are_texts(written):
     assert "| fine_tune.placebo | 5 of 5 |" in event.tensor_proto.string_val[0].decode()
 
 
+@pytest.mark.slow
 def test_what_was_carried_is_a_text(build):
     store, results = build(**SMALL)
     run = results.data.pairs[0].of_arm("fine_tune")[0]
@@ -195,6 +197,7 @@ def test_figures_are_images(written):
         assert pixels.std() > 0.05
 
 
+@pytest.mark.slow
 def test_the_same_study_gives_the_same_files(written, built):
     def files(folder):
         return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -210,6 +213,7 @@ def test_links_survive_moving_the_store(written, built, tmp_path):
     assert scalars(Path(moved) / folder / "_sources/cartpole_reversed/source/seed0", "eval/mean_return")
 
 
+@pytest.mark.slow
 def test_a_study_is_shown_while_it_runs(build):
     left_out = "cartpole_reversed/fine_tune.placebo/seed1"
     store, results = build(**SMALL, left_out=(left_out,))
@@ -224,6 +228,7 @@ def test_a_study_is_shown_while_it_runs(build):
         shutil.rmtree(events)
 
 
+@pytest.mark.slow
 def test_runs_without_events_have_their_scores(build):
     store, results = build(**SMALL, events=False)
     folder = write_tensorboard(store, results)
@@ -231,6 +236,7 @@ def test_runs_without_events_have_their_scores(build):
     assert scalars(folder / "_study" / "scratch", "score/cartpole_reversed/mean")
 
 
+@pytest.mark.slow
 def test_rewriting_replaces_and_spares_the_runs(build):
     store, results = build(seeds=2)
     write_tensorboard(store, results)

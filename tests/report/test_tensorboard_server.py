@@ -67,6 +67,7 @@ def test_a_port_that_is_taken_is_said(built):
     assert ended.stdout == ""
 
 
+@pytest.mark.slow
 def test_the_views_choose_runs(build):
     store, results = build(seeds=2, events=False)
     assert list(views(link_tensorboard(store, "quick"), "http://localhost:1/")) == ["runs"]

@@ -33,6 +33,7 @@ def rows(html):
     return [[re.sub(r"<[^>]+>", "", cell) for cell in row.split("</td>")[:-1]] for row in html.split("<tr>")]
 
 
+@pytest.mark.slow
 def test_every_statement_is_a_row(build):
     results, html = section(build, pairs=THREE)
     assert len(results.across) == 3
@@ -45,6 +46,7 @@ def test_every_statement_is_a_row(build):
         assert any([row[1:2], row[3:4], row[5:6]] == [bands[:1], bands[1:], [improvement]] for row in found)
 
 
+@pytest.mark.slow
 def test_the_matrix_has_the_verdicts_of_single_pairs(build):
     results, html = section(build)
     matrix = html[html.index("Pair by pair") : html.index("Described, not tested")]
@@ -86,6 +88,7 @@ def test_missing_runs_leave_numbers_and_figure_out(build):
     assert line in printed(results)
 
 
+@pytest.mark.slow
 def test_a_missing_placebo_run_leaves_the_rest(build):
     results, html = section(build, pairs=THREE, left_out=("two/fine_tune.placebo/seed1",))
     assert [one.difference is None for one in results.across] == [False, True, True]
@@ -100,6 +103,7 @@ def test_one_line_an_arm_in_the_terminal(build):
     assert printed(results).isascii()
 
 
+@pytest.mark.slow
 def test_one_pair_has_no_section(build):
     store, results = build(events=False, pairs={"one": ALIKE})
     assert results.across == ()

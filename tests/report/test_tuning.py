@@ -48,12 +48,14 @@ def page(build, *, tuning=None, learner=None, scratch=None, arms=None) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
 
 
+@pytest.mark.slow
 def test_a_study_that_was_not_tuned_says_nothing_of_it(build):
     text = page(build)
     assert "tuned" not in text.replace("fine_tuned", "")
     assert "of their own" not in text
 
 
+@pytest.mark.slow
 def test_what_was_tuned_how_is_said(build):
     text = page(build, tuning=TUNING, learner={"gamma": 0.9123})
     assert "7 trials each for scratch and for every arm named here, by TPE, seed 0" in text
@@ -64,6 +66,7 @@ def test_what_was_tuned_how_is_said(build):
     assert "Versions when tuned: optuna 5.0.0." in text
 
 
+@pytest.mark.slow
 def test_an_arm_that_was_not_tuned_is_named(build):
     arms = {"fine_tune": {"placebo": True}, "other": {"placebo": False}}
     assert "other not tuned 0 - - - -" in page(build, tuning=TUNING, learner={"gamma": 0.9123}, arms=arms)

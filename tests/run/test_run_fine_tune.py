@@ -29,6 +29,7 @@ def table(folder):
 
 @pytest.mark.parametrize("algorithm", ["ppo", pytest.param("sac", marks=pytest.mark.slow)])
 class TestRegime:
+    @pytest.mark.slow
     def test_killed_at_any_boundary_it_goes_on_byte_for_byte(self, algorithm, sources, tmp_path):
         source = sources[algorithm]
         spec = arm_spec(spec_of(CONFIGS[algorithm], segment_steps=32), source, ("fine_tune", REGIME))
@@ -95,6 +96,7 @@ ZERO = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["ppo", pytest.param("sac", marks=pytest.mark.slow)])
 def test_settings_of_no_strength_give_the_curve_of_plain_fine_tuning(algorithm, sources, tmp_path):
     source = sources[algorithm]
@@ -106,6 +108,7 @@ def test_settings_of_no_strength_give_the_curve_of_plain_fine_tuning(algorithm, 
             assert found[file] == plain[file], (settings, file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pair", [("ppo", "sac"), ("ppo", "a2c"), ("sac", "ppo")])
 def test_across_algorithms_a_run_lists_what_fitted_and_why_the_rest_did_not(pair, tmp_path):
     ours, theirs = (tiny(algorithm, activation="tanh") for algorithm in pair)

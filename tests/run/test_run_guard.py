@@ -86,6 +86,7 @@ class TestStartingAnew:
         found = curve(carry_out(spec, tmp_path, references=unbeatable))
         assert found[64] != found[32], "the same networks, with other random numbers"
 
+    @pytest.mark.slow
     def test_what_was_carried_and_frozen_is_dropped(self, tmp_path, source, unbeatable, beaten):
         arm = ("fine_tune", {"freeze": ["policy_body", "value_body"], "critic_warmup_steps": 100})
         spec = arm_spec(run_spec(), source, arm, ("guard", GUARD))
@@ -109,6 +110,7 @@ class TestStartingAnew:
         with np.load(folder / "checkpoints" / "replay-0001.npz") as rows:
             assert (int(rows["before"]), int(rows["added"])) == (0, 16), "32 steps in 2 environments since it began"
 
+    @pytest.mark.slow
     def test_a_guide_goes_too_and_what_it_cost_stays(self, tmp_path, source, unbeatable, beaten):
         lead = ("jump_start", {"horizon": 6, "stages": 2, "window": 1000})
         spec = arm_spec(run_spec(), source, lead, ("guard", GUARD))
@@ -120,6 +122,7 @@ class TestStartingAnew:
         assert 0 < anew["guide_steps"] < kept["guide_steps"]
         assert anew["teacher_calls"] == anew["guide_steps"]
 
+    @pytest.mark.slow
     def test_what_was_drawn_and_guided_before_stays_counted(self, tmp_path, unbeatable):
         origin = carry_out(source_spec(dqn()), tmp_path / "source")
         others = [("replay", {"share": 0.5}), ("jump_start", {"horizon": 4, "variant": "random"})]
@@ -149,6 +152,7 @@ class TestStartingAnew:
         assert [event.step for event in events.Scalars("guard/p_value")] == [32]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "config",
     [

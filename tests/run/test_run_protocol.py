@@ -75,6 +75,7 @@ class TestCurve:
         assert all(len(value) == 1 for value in values)
         assert len(set.union(*values)) == len(groups)
 
+    @pytest.mark.slow
     def test_a_finer_grid_does_not_change_training(self, tmp_path):
         coarse = carry_out(run_spec(grid=(0, 128)), tmp_path)
         fine = carry_out(run_spec(grid=tuple(range(0, 129, 4))), tmp_path)
@@ -110,6 +111,7 @@ class TestEvaluation:
         training, evaluation = self.split(watched)
         return {s for p in training for s in p.seeds}, [p.seeds[0] for p in evaluation]
 
+    @pytest.mark.slow
     def test_episode_seeds_are_equal_across_arms_and_never_used_twice(self, watched, tmp_path):
         task = TaskConfig(id="probes:Walk-v0", kwargs={"quits": 0.0})
         plain = run_spec(task=task)
@@ -143,6 +145,7 @@ class TestFineTuning:
         assert outputs(folder)["networks.safetensors"] == outputs(source)["networks.safetensors"]
         assert outputs(folder)["costs"]["gradient_steps"] == 0
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("config", [ppo(), dqn()], ids=["ppo", "dqn"])
     def test_the_transfer_table_lists_every_tensor(self, config, tmp_path):
         source = carry_out(source_spec(config), tmp_path)
@@ -238,6 +241,7 @@ class TestFailures:
         assert not (folder / "agent").exists()
         assert not (folder / "checkpoints").exists()
 
+    @pytest.mark.slow
     def test_a_failing_run_is_repeatable_too(self, tmp_path):
         task = TaskConfig(id="probes:Fails-v0", kwargs={"at": 20, "how": "nan reward"})
         alone = carry_out(run_spec(task=task), tmp_path / "alone")
@@ -275,6 +279,7 @@ class TestFailures:
         assert as_bytes(agent(folder)) == as_bytes(networks)
         assert (folder / "agent" / "model.zip").exists()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("config", [ppo(), dqn()], ids=["ppo", "dqn"])
     def test_a_failed_source_leaves_the_agent_of_its_last_checkpoint(self, config, tmp_path, monkeypatch):
         spec = source_spec(config, task=TaskConfig(id="probes:Walk-v0", kwargs={"quits": 0.0}), grid=(0, 128))

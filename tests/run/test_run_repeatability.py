@@ -138,6 +138,7 @@ class TestSameBytes:
             assert not (folder_of(spec, root) / "status.json").exists()
             assert outputs(continued(spec, root, source)) == outputs(alone)
 
+    @pytest.mark.slow
     def test_another_seed_gives_others(self, case, tmp_path, source_of):
         spec, source = case
         other = spec.model_copy(update={"seed": 1})
@@ -154,6 +155,7 @@ class TestSameBytes:
         assert sorted({progress.step for progress in told} & {0, 32, 64, 96, 128}) == [0, 32, 64, 96, 128]
         assert told[-1].mean_return == pytest.approx(sum(curve(loud)[128]) / 3)
 
+    @pytest.mark.slow
     def test_killed_at_every_moment(self, tmp_path):
         spec = run_spec(dqn(), grid=(0, 64, 128), episodes=1)
         alone = outputs(carry_out(spec, tmp_path / "alone"))
@@ -172,6 +174,7 @@ class TestSameBytes:
                 carry_out(spec, root / str(count), None, tick)
             assert outputs(carry_out(spec, root / str(count))) == alone, count
 
+    @pytest.mark.slow
     def test_killed_while_the_results_are_written(self, tmp_path, monkeypatch):
         spec = run_spec()
         alone = outputs(carry_out(spec, tmp_path / "alone"))
@@ -192,6 +195,7 @@ class TestSameBytes:
 
 
 class TestSegments:
+    @pytest.mark.slow
     @pytest.mark.parametrize("config", [ppo(), dqn()], ids=["ppo", "dqn"])
     def test_they_belong_to_the_run(self, config, tmp_path):
         one = carry_out(run_spec(config, segment_steps=64), tmp_path)
@@ -263,6 +267,7 @@ class TestNothingCarried:
             Transitions.read(donor / "agent" / "experience.npz").write(source / "agent" / "experience.npz")
         return source
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("config", [ppo(), dqn()], ids=["ppo", "dqn"])
     def test_its_own_fresh_weights_change_nothing(self, config, tmp_path):
         scratch = outputs(carry_out(run_spec(config), tmp_path))
@@ -277,6 +282,7 @@ class TestNothingCarried:
 
 
 class TestArms:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "case_", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in ARMS]
     )
@@ -313,6 +319,7 @@ class TestArms:
         ours, theirs = (as_bytes(read_networks(one / "agent" / "networks.safetensors")) for one in (folder, source))
         assert {name for name in ours if ours[name] == theirs[name]} == {"value_body/0.weight", "value_body/0.bias"}
 
+    @pytest.mark.slow
     def test_knowledge_is_the_source_s_own_seed(self, source_of, tmp_path):
         found = [
             outputs(

@@ -60,6 +60,7 @@ def arm(sources, name, *, scrambled=False, swapped=False):
     return spec, first, other
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("scrambled", [False, True], ids=["arm", "placebo"])
 def test_again_stopped_and_killed_it_gives_the_same_bytes(name, scrambled, sources, tmp_path):
@@ -74,6 +75,7 @@ def test_again_stopped_and_killed_it_gives_the_same_bytes(name, scrambled, sourc
         assert outputs(carry_out(spec, root, first, others=[other])) == alone
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_both_sources_their_mappings_and_their_scrambling_matter(name, sources, tmp_path):
     config, methods = ARMS[name]
@@ -130,6 +132,7 @@ def test_of_kinds_goes_for_all(sources, tmp_path):
     assert [(one.teacher is None, one.experience is None) for one in found.each] == [(False, True)] * 2
 
 
+@pytest.mark.slow
 def test_costs_add_up(sources, tmp_path):
     first, other = sources[dqn()]
     methods = ("elastic_weights", {"samples": 30}), "shaping"
@@ -143,6 +146,7 @@ def test_costs_add_up(sources, tmp_path):
     assert costs["source_steps"] == 128, "one run, used twice"
 
 
+@pytest.mark.slow
 def test_what_is_retained_is_measured_on_each_task_that_the_agent_can_play(sources, tmp_path):
     spec, first, other = arm(sources, "dqn-shaping")
     folder = carry_out(spec, tmp_path, first, others=[other])

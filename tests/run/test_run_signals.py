@@ -77,6 +77,7 @@ def learner_roles(folder):
     return read_networks(folder / "agent" / "networks.safetensors")
 
 
+@pytest.mark.slow
 def test_what_is_carried_starts_at_the_source(source_of, tmp_path):
     source = source_of(ppo())
     spec = arm_spec(run_spec(), source, ("fine_tune", {"roles": ["policy_body"], "freeze": ["policy_body"]}))

@@ -33,6 +33,7 @@ def teacher_of(source, name, mapping=None, scrambler=None):
     return source_teacher(source, map_spaces(mapping, facts, facts), target.networks(), scrambler)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CONFIGS)
 def test_it_says_what_the_source_says(name, sources):
     teacher, agent = teacher_of(sources[name], name), load_agent(sources[name])

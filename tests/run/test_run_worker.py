@@ -20,6 +20,7 @@ worker.work(SimpleNamespace(index=lambda: {{"key": Path(sys.argv[1])}}), "key", 
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "last_line", "traceback"),
     [

@@ -74,12 +74,14 @@ def test_rliable_says_the_same_of_the_probability_of_improvement():
     assert found == pytest.approx(RLIABLE_IMPROVEMENT, rel=1e-12)
 
 
+@pytest.mark.slow
 @given(PAIRS)
 @settings(max_examples=100, deadline=None)
 def test_interquartile_mean_is_scipys_trimmed_mean(pairs):
     assert interquartile_mean(pairs) == pytest.approx(trim_mean(np.concatenate(pairs), 0.25), abs=1e-12)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(SCORES, SCORES), min_size=1, max_size=4))
 @settings(max_examples=100, deadline=None)
 def test_probability_of_improvement_is_scipys_u(pairs):

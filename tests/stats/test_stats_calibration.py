@@ -40,6 +40,7 @@ def bootstrap_excludes_0(baseline, arm):
     return not low <= 0.0 <= high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("draw", "sizes", "spreads"),
     [

@@ -17,6 +17,7 @@ def test_cohens_table(effect, n, power):
     assert detectable_difference(1.0, n_baseline=n, n_arm=n, level=0.05) == pytest.approx(effect, abs=0.015)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_baseline", "n_arm", "level"), [(4, 4, 0.05), (6, 6, 0.0025), (12, 6, 0.05), (8, 8, 0.025)])
 def test_what_is_detectable_is_found_that_often_by_the_rule(n_baseline, n_arm, level):
     rng = np.random.default_rng(7)
@@ -28,6 +29,7 @@ def test_what_is_detectable_is_found_that_often_by_the_rule(n_baseline, n_arm, l
     assert detection_power(difference, spread, **sizes) == pytest.approx(0.80, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "level", "margin"), [(5, 0.05, 0.2), (6, 0.01, 0.3)])
 def test_equivalence_is_found_that_often_by_the_rule(n, level, margin):
     rng = np.random.default_rng(1)

@@ -166,6 +166,7 @@ def test_with_ties_too_what_is_not_rejected_lies_in_the_interval(baseline, arm, 
     assert low <= 0.0 <= high or test.p_value() <= level
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.integers(0, 6) | SCORE, min_size=2, max_size=6),
     st.lists(st.integers(3, 9) | SCORE, min_size=2, max_size=6),

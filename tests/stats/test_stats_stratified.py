@@ -68,6 +68,7 @@ def welch_p(pairs, shift):
     return 2 * t.sf(abs(difference - shift) / variance**0.5, freedom)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [(5, 5), (4, 7), (7, 3), (8, 8), (12, 12), (9, 20), (20, 40)])
 def test_one_pair_is_the_shift_test(sizes):
     ((baseline, arm),) = skewed_pairs(1, numbered(sizes))

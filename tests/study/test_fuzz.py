@@ -4,6 +4,7 @@ import re
 from copy import deepcopy
 from pathlib import Path
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -83,6 +84,7 @@ def test_a_shipped_file_with_its_text_cut_and_mixed(tmp_path, name, data):
     load_or_refuse(write(tmp_path, text))
 
 
+@pytest.mark.slow
 @given(name=st.sampled_from(sorted(SHIPPED)), data=st.data())
 @FUZZ
 def test_a_shipped_file_with_another_value_anywhere(tmp_path, name, data):
@@ -121,6 +123,7 @@ def test_any_name(text):
     load_or_refuse(text)
 
 
+@pytest.mark.slow
 @given(value=VALUES)
 @settings(FUZZ, max_examples=30)
 def test_any_value_given_from_python(value):

@@ -250,6 +250,7 @@ class TestWhatItIsMadeOf:
         assert inspect_task(task()).distributions == {}
         assert inspect_task(task(wrappers=[("reverse_actions", {})])).distributions == {}
 
+    @pytest.mark.slow
     def test_it_is_quick(self):
         env = make(task())
         digest._distributions_by_package.cache_clear()
