@@ -11,7 +11,6 @@ With --inside there is one run per learner, and what is measured is the time spe
 share of a run is found so on a busy machine too. Taking the time is counted with it.
 """
 
-import argparse
 import os
 import statistics
 import sys
@@ -19,12 +18,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import torch
+import tyro
 
 from rl_transfer.learner.sb3.gradients import GradientNorms
 from rl_transfer.learner.sb3.signals import Account
@@ -120,26 +121,37 @@ def compare(name: str, spec: RunSpec, repetitions: int) -> None:
     )
 
 
+@dataclass(frozen=True)
+class MeasureSignals:
+    """Which runs, and how."""
+
+    cases: tuple[str, ...] = tuple(CASES)
+    """Which of the cases."""
+    repetitions: int = 5
+    """Turns of each case."""
+    inside: bool = False
+    """The share of one run's time that signals took, instead."""
+    scale: int = 1
+    """Times the budget."""
+
+
 def main() -> None:
     """Prints a line per learner."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--inside", action="store_true", help="the share of one run's time that signals took")
-    parser.add_argument("--scale", type=int, default=1, help="times the budget")
-    arguments = parser.parse_args()
+    options = tyro.cli(MeasureSignals, description=__doc__)
+    if unknown := [name for name in options.cases if name not in CASES]:
+        raise SystemExit(f"--cases: {unknown[0]!r} is none of {', '.join(map(repr, CASES))}")
     if os.environ.get("OMP_NUM_THREADS") != "1":  # which is read when libraries are loaded
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "OMP_NUM_THREADS": "1"})
     torch.set_num_threads(1)
-    for name in arguments.cases:
+    for name in options.cases:
         task, learner, budget = CASES[name]
-        spec = spec_of(task, learner, budget * arguments.scale)
+        spec = spec_of(task, learner, budget * options.scale)
         seconds(spec_of(task, learner, budget // 10), signals=True)  # what the first run imports
-        if arguments.inside:
+        if options.inside:
             total, spent = seconds_inside(spec)
             print(f"{name}: {spent:.2f} of {total:.2f} s, {spent / (total - spent):.1%} more than without", flush=True)
         else:
-            compare(name, spec, arguments.repetitions)
+            compare(name, spec, options.repetitions)
 
 
 if __name__ == "__main__":

@@ -4,20 +4,21 @@ Example:
     python scripts/tensorboard_pictures.py guard --store runs
 """
 
-import argparse
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Annotated
 
+import tyro
 from browser import Browser, browser
 from PIL import Image
 
 from rl_transfer.api import tensorboard_of
 from rl_transfer.report.tensorboard.server import views
 
-_PICTURES = Path(__file__).parents[1] / "docs" / "images"
 _COLOURS = 128
 _PARALLEL = """(() => {
   const all = [];
@@ -30,44 +31,52 @@ _PARALLEL = """(() => {
 })()"""
 
 
+@dataclass(frozen=True)
+class TensorBoardPictures:
+    """What is drawn."""
+
+    study: tyro.conf.Positional[str]
+    """A study of two pairs at least."""
+    store: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs")
+    """Folder of runs and results."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path(__file__).parents[1] / "docs" / "images"
+    """Where the pictures go."""
+
+
 def main() -> None:
     """Serve a study, open its views, write the pictures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("study", help="a study of two pairs at least")
-    parser.add_argument("--store", type=Path, default=Path("runs"))
-    arguments = parser.parse_args()
-    folder = tensorboard_of(arguments.study, store=arguments.store)
-    command = [sys.executable, "-m", "rl_transfer.cli", "tensorboard", arguments.study, "--port", "0"]
+    options = tyro.cli(TensorBoardPictures, description=__doc__)
+    folder = tensorboard_of(options.study, store=options.store)
+    command = [sys.executable, "-m", "rl_transfer.cli", "tensorboard", options.study, "--port", "0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
-        [*command, "--store", str(arguments.store)], stdout=subprocess.PIPE, text=True, env=environment
+        [*command, "--store", str(options.store)], stdout=subprocess.PIPE, text=True, env=environment
     ) as server:
         try:
             assert server.stdout is not None
-            _draw(views(folder, server.stdout.readline().split()[-1]))
+            _draw(views(folder, server.stdout.readline().split()[-1]), options.out)
         finally:
             server.terminate()
 
 
-def _draw(found: dict[str, str]) -> None:
+def _draw(found: dict[str, str], out: Path) -> None:
     with browser() as page:
         page.open(found["arms"], height=640)
         page.wait_for("Matches (")
-        _write(page, "tensorboard_arms.png")
+        _write(page, out / "tensorboard_arms.png")
         page.open(found["settings"], height=600)
         page.wait_for("mean score")
         page.evaluate(_PARALLEL)
         page.wait_for("Color by")
-        _write(page, "tensorboard_settings.png")
+        _write(page, out / "tensorboard_settings.png")
 
 
-def _write(page: Browser, name: str) -> None:
+def _write(page: Browser, path: Path) -> None:
     """Write the page as a small picture, once it no longer changes."""
     before, png = b"", page.screenshot()
     while before != png:
         page.call("Runtime.evaluate", expression="new Promise(done => setTimeout(done, 3000))", awaitPromise=True)
         before, png = png, page.screenshot()
-    path = _PICTURES / name
     path.parent.mkdir(exist_ok=True)
     Image.open(BytesIO(png)).convert("RGB").quantize(_COLOURS).save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size:,} bytes")

@@ -105,3 +105,11 @@ def test_a_broken_link_fails_the_build(tmp_path):
     command = [sys.executable, "-m", "sphinx", "--fail-on-warning", "--quiet", str(tmp_path), str(tmp_path / "html")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode != 0 and "nowhere.md" in done.stderr
+
+
+def test_the_reference_has_every_public_function():
+    import rl_transfer
+    from rl_transfer import api
+
+    there = set(re.findall(r"auto(?:function|class):: (\w+)", (ROOT / "docs/api.md").read_text(encoding="utf-8")))
+    assert {*rl_transfer.__all__, *api.__all__} <= there

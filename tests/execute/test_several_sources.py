@@ -293,7 +293,7 @@ class TestCarriedOut:
             r"runs/mine/source/\S+ \+ runs/mine/source\.acrobot/\S+ \+ runs/mine/source\.far/",
             (results / "curves.csv").read_text(),
         )
-        assert list(results.glob("tensorboard/mine/source.far/seed*"))
+        assert list(results.glob("tensorboard/_sources/mine/source.far/seed*"))
 
     def test_a_stored_agent_may_be_one_of_them(self, studied, tmp_path):
         folder, _, _ = studied

@@ -1,5 +1,6 @@
 """TensorBoard itself, on this machine only."""
 
+import os
 import threading
 from collections.abc import Callable
 from contextlib import redirect_stderr
@@ -29,7 +30,7 @@ def serve_tensorboard(folder: Path, port: int | None, ready: Callable[[str], Non
     if port is not None and not 0 <= port <= _HIGHEST_PORT:
         raise ConfigError(f"must be 0 (any free one) to {_HIGHEST_PORT}, not {port}", key="--port")
     board = program.TensorBoard()
-    board.configure(logdir=str(folder), host="localhost", port=port)
+    board.configure(logdir=os.path.relpath(folder), host="localhost", port=port)
     try:
         with redirect_stderr(StringIO()):  # advice about options of its own command, which is not ours
             address = board.launch()
