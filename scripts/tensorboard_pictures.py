@@ -61,7 +61,7 @@ def main() -> None:
 
 def _draw(found: dict[str, str], out: Path) -> None:
     with browser() as page:
-        page.open(found["arms"], height=640)
+        page.open(found["arms"], height=780)
         page.wait_for("Matches (")
         _write(page, out / "tensorboard_arms.png")
         page.open(found["settings"], height=600)
