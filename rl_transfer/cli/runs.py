@@ -54,7 +54,7 @@ class Rm:
     yes: bool = False
     """Don't ask."""
     force: bool = False
-    """Remove runs that finished studies need, too."""
+    """Remove runs that finished studies need, too (not with --study)."""
     store: _Store = Path("runs")
     """Folder of runs and results."""
 

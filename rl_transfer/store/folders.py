@@ -143,13 +143,12 @@ class Store:
             StoreError: If it was made by another release's format.
         """
         self.check()
-        if not self._marker.exists():
+        if not self._marker.exists() and not self.index():
             beside = [marker.parent.name for marker in self.root.parent.glob("*/store.json")]
             inside = [f"{self.root.name}/{marker.parent.name}" for marker in self.root.glob("*/store.json")]
+            hint = f"; {nearest(self.root.name, beside + inside)}" if beside or inside else ""
             raise ConfigError(
-                "is no store of runs; 'rl-transfer run' makes one, --store FOLDER gives one that is there; "
-                f"{nearest(self.root.name, beside + inside)}",
-                file=self.root,
+                f"is no store of runs: give one by --store FOLDER; 'rl-transfer run' makes one{hint}", file=self.root
             )
 
     def open(self) -> None:

@@ -209,7 +209,7 @@ def test_the_lock_files_of_removed_runs_go_with_them(shelf):
 @pytest.mark.parametrize("command", [["runs"], ["gc"], ["show", "pair/arm/seed1"], ["rm", "pair/arm/seed1", "--yes"]])
 def test_a_store_that_is_none_is_refused(shelf, capsys, command):
     assert main([*command, "--store", str(shelf.store.root.with_name("run"))]) == 2
-    assert "run: is no store of runs; 'rl-transfer run' makes one" in (said := capsys.readouterr().err)
+    assert "run: is no store of runs: give one by --store FOLDER" in (said := capsys.readouterr().err)
     assert "did you mean 'runs'?" in said
 
 
