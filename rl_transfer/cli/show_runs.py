@@ -9,7 +9,7 @@ from rich.console import Console
 
 from rl_transfer.analysis.curve_file import read_curve
 from rl_transfer.cli.lines import aligned
-from rl_transfer.errors import RLTransferError
+from rl_transfer.errors import RLTransferError, StoreError
 from rl_transfer.report.places import from_here
 from rl_transfer.report.wording import duration, size_text
 from rl_transfer.stats import mean_score, to_score
@@ -70,6 +70,8 @@ def _status(store: Store, folder: Path) -> str:
     status = store.status(folder)
     if status is not None:
         return str(status["outcome"])
+    if (file := folder / "status.json").exists():
+        raise StoreError(f"{file}: not what a run writes")
     return "running" if store.is_locked(folder_key(folder)) else "unfinished"
 
 
@@ -92,7 +94,7 @@ def show_run(name: str, root: Path) -> int:
 def _facts(store: Store, folder: Path) -> Iterator[tuple[str, str]]:
     yield from _readable(folder / "status.json", "status", lambda: _status_facts(store, folder))
     yield from _readable(folder / "spec.json", "run", lambda: _spec_facts(store, read_spec(folder)))
-    if store.status(folder) is not None:
+    if (folder / "status.json").exists():
         yield from _readable(folder / "costs.json", "cost", lambda: [("cost", _cost(folder))])
     needed_by: Sequence[User] | None = None
     try:

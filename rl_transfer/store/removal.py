@@ -89,15 +89,15 @@ def garbage(store: Store) -> list[Garbage]:
     known = users(store)
     found = [Garbage(folder, "left by a removal that was stopped", folder_size(folder)) for folder in _remains(store)]
     for key, folder in store.index().items():
-        reason = _why_unneeded(store, key, folder, known)
+        reason = _why_unneeded(key, folder, known)
         if reason and not store.is_locked(key):
             found.append(Garbage(folder, reason, folder_size(folder)))
     return found
 
 
-def _why_unneeded(store: Store, key: str, folder: Path, known: Sequence[User]) -> str:
+def _why_unneeded(key: str, folder: Path, known: Sequence[User]) -> str:
     """Why nobody needs a run; nothing if somebody does."""
-    needed_by, unfinished = [user for user in known if key in user.keys], store.status(folder) is None
+    needed_by, unfinished = [user for user in known if key in user.keys], not (folder / "status.json").exists()
     if unfinished and time.time() - (folder / "spec.json").stat().st_mtime < _YOUNG_SECONDS:
         return ""
     if not needed_by:

@@ -50,6 +50,7 @@ def test_a_run_is_shown(folder, capsys):
     ("file", "content", "shown"),
     [
         ("status.json", '{"status": "finished"}', "status    damaged: "),
+        ("status.json", "{", "status    damaged: "),
         ("costs.json", "[]", "cost      damaged: "),
         ("costs.json", "{", "cost      damaged: "),
         ("costs.json", '{"target_steps": "many", "wall_seconds": null}', "cost      damaged: "),

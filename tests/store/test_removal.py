@@ -77,6 +77,8 @@ def test_garbage_is_what_nobody_needs(shelf):
     assert all(one.size > 0 for one in found)
     with FileLock(shelf.store.lock(f"{6:012x}")):
         assert "forgotten" not in arms(garbage(shelf.store))
+    (shelf.folders["late"] / "status.json").write_text("{")  # damaged: it has ended all the same
+    assert "late" not in arms(garbage(shelf.store))
     os.utime(shelf.folders["forgotten"] / "spec.json")  # somebody has just planned it
     assert "forgotten" not in arms(garbage(shelf.store))
 
