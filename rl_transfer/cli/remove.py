@@ -1,7 +1,7 @@
 """Removing from a store: what is asked before, and what is said after."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rl_transfer.errors import ConfigError
@@ -27,17 +27,25 @@ def remove_named(root: Path, names: Sequence[str], *, yes: bool, force: bool) ->
     folders = list(dict.fromkeys(find_run(name, store).absolute() for name in names))
     for folder in folders:
         refuse_outside(store, folder)
-    if not force:
-        refuse_needed(store, folders)
-    return _remove(store, folders, "", yes=yes)
+
+    def allowed() -> Sequence[Path]:
+        if not force:
+            refuse_needed(store, folders)
+        return folders
+
+    return _remove(store, allowed(), "", allowed, yes=yes)
 
 
 def remove_study(root: Path, name: str, *, yes: bool) -> int:
     """Remove a study and the runs that it alone needs; returns the exit code."""
     store = _store(root)
-    alone, shared = study_runs(store, name)
+
+    def allowed() -> Sequence[Path]:
+        return [store.study(name), *study_runs(store, name)[0]]
+
+    _, shared = study_runs(store, name)
     stay = f"{count(len(shared), 'run')} that others need or that were imported stay" if shared else ""
-    return _remove(store, [store.study(name), *alone], stay, yes=yes)
+    return _remove(store, allowed(), stay, allowed, yes=yes)
 
 
 def collect_garbage(root: Path, *, yes: bool) -> int:
@@ -51,8 +59,8 @@ def collect_garbage(root: Path, *, yes: bool) -> int:
     if not found:
         print(f"nothing to remove in {root}")
     elif yes:
-        remove(store, [one.folder for one in found])
-        print(f"removed {size_text(sum(one.size for one in found))}")
+        removed = remove(store, [one.folder for one in found], lambda: [one.folder for one in garbage(store)])
+        print(f"removed {size_text(sum(one.size for one in found if one.folder in removed))}")
     else:
         print(f"{size_text(sum(one.size for one in found))} in all; nothing was removed: gc --yes removes it")
     return 0
@@ -60,19 +68,23 @@ def collect_garbage(root: Path, *, yes: bool) -> int:
 
 def _store(root: Path) -> Store:
     store = Store(root.absolute())
-    store.check()
+    store.check_made()
     return store
 
 
-def _remove(store: Store, folders: Sequence[Path], stay: str, *, yes: bool) -> int:
-    size = sum(map(folder_size, folders))
+def _remove(
+    store: Store, folders: Sequence[Path], stay: str, allowed: Callable[[], Sequence[Path]], *, yes: bool
+) -> int:
+    size_of = {folder: folder_size(folder) for folder in folders}
     if not yes:
         _list(store, folders)
-        if not _confirmed(f"Remove {count(len(folders), 'folder')} ({size_text(size)})? [y/N] "):
+        if not _confirmed(f"Remove {count(len(folders), 'folder')} ({size_text(sum(size_of.values()))})? [y/N] "):
             print("nothing was removed")
             return 1
-    remove(store, folders)
-    print(f"removed {count(len(folders), 'folder')}, {size_text(size)}{'; ' + stay if stay else ''}")
+    removed = remove(store, folders, allowed)
+    size = size_text(sum(size_of[folder] for folder in removed))
+    late = f"{count(len(folders) - len(removed), 'run')} that others need by now stay" if folders != removed else ""
+    print("; ".join(filter(None, [f"removed {count(len(removed), 'folder')}, {size}", stay, late])))
     return 0
 
 
@@ -85,5 +97,5 @@ def _list(store: Store, folders: Sequence[Path]) -> None:
 
 def _confirmed(question: str) -> bool:
     if not sys.stdin.isatty():
-        raise ConfigError("there is no terminal to ask on: give it to remove without asking", key="--yes")
+        raise ConfigError("there is no terminal to ask on: give --yes to remove without asking")
     return input(question).strip().lower() in ("y", "yes")

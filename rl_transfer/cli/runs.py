@@ -54,7 +54,7 @@ class Rm:
     yes: bool = False
     """Don't ask."""
     force: bool = False
-    """Remove runs that finished studies need, too."""
+    """Remove runs that finished studies need, too (not with --study)."""
     store: _Store = Path("runs")
     """Folder of runs and results."""
 
@@ -66,6 +66,8 @@ class Rm:
         if bool(self.runs) == (self.study is not None):
             raise ConfigError("give either RUNs or --study NAME; 'rl-transfer runs' lists runs")
         if self.study is not None:
+            if self.force:
+                raise ConfigError("--study removes only runs that nobody else needs: leave --force out")
             return remove_study(self.store, self.study, yes=self.yes)
         return remove_named(self.store, self.runs, yes=self.yes, force=self.force)
 

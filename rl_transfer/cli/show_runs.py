@@ -1,6 +1,7 @@
 """What the commands print about stored runs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from statistics import fmean
 
@@ -8,24 +9,38 @@ from rich.console import Console
 
 from rl_transfer.analysis.curve_file import read_curve
 from rl_transfer.cli.lines import aligned
-from rl_transfer.errors import RLTransferError
+from rl_transfer.errors import RLTransferError, StoreError
 from rl_transfer.report.places import from_here
 from rl_transfer.report.wording import duration, size_text
 from rl_transfer.stats import mean_score, to_score
-from rl_transfer.store import Store, find_run, folder_size, matching_runs, read_json, read_spec, run_name, users
+from rl_transfer.store import (
+    REMOVE_AND_RERUN,
+    Store,
+    User,
+    find_run,
+    folder_key,
+    folder_size,
+    matching_runs,
+    read_json,
+    read_spec,
+    run_name,
+    users,
+)
 from rl_transfer.study import RunSpec, TaskConfig
 
 _COLUMNS = ("run", "status", "steps", "last return")
 _BARS = "▁▂▃▄▅▆▇█"
-_KINDS = {"completed": "completed", "unfinished": "unfinished", "running": "running"}
+_KINDS = {"completed", "unfinished", "running"}
+_DAMAGED = (RLTransferError, AttributeError, KeyError, TypeError, ValueError)
+"""What reading a file raises whose content is not what this program writes."""
 
 
 def list_runs(root: Path, pattern: str | None, kind: str | None) -> int:
     """Print the runs of a store; returns the exit code."""
     store = Store(root.absolute())
-    store.check()
+    store.check_made()
     rows = [_row(store, folder) for folder in matching_runs(store, pattern)]
-    rows = [row for row in rows if kind is None or _KINDS.get(row[1], "failed") == kind]
+    rows = [row for row in rows if kind is None or (row[1] if row[1] in _KINDS else "failed") == kind]
     if not rows:
         wanted = "".join(f" {text}" for text in (pattern and f"called {pattern}", kind and f"that are {kind}") if text)
         print(f"no runs{wanted} in {root}")
@@ -39,22 +54,25 @@ def list_runs(root: Path, pattern: str | None, kind: str | None) -> int:
 
 
 def _row(store: Store, folder: Path) -> tuple[str, ...]:
-    status, steps, last = _status(store, folder), "", ""
-    if status not in ("unfinished", "running"):
-        try:
-            steps = f"{read_json(folder / 'costs.json')['target_steps']:,}"
-            return_T = list(_returns(folder).values())
-            last = f"{return_T[-1]:.1f}" if return_T else "none"
-        except (RLTransferError, KeyError):
-            status = "damaged"
-    return run_name(store, folder), status, steps, last
+    name = run_name(store, folder)
+    try:
+        status = _status(store, folder)
+        if status in ("unfinished", "running"):
+            return name, status, "", ""
+        steps = f"{read_json(folder / 'costs.json')['target_steps']:,}"
+        return_T = list(_returns(folder).values())
+        return name, status, steps, f"{return_T[-1]:.1f}" if return_T else "none"
+    except _DAMAGED:
+        return name, "damaged", "", ""
 
 
 def _status(store: Store, folder: Path) -> str:
     status = store.status(folder)
     if status is not None:
         return str(status["outcome"])
-    return "running" if store.is_locked(folder.name.rpartition("-")[2]) else "unfinished"
+    if (file := folder / "status.json").exists():
+        raise StoreError(f"{file}: not what a run writes")
+    return "running" if store.is_locked(folder_key(folder)) else "unfinished"
 
 
 def _returns(folder: Path) -> dict[int, float]:
@@ -74,25 +92,57 @@ def show_run(name: str, root: Path) -> int:
 
 
 def _facts(store: Store, folder: Path) -> Iterator[tuple[str, str]]:
-    spec, status = read_spec(folder), store.status(folder)
-    message = status["message"] if status is not None and status.get("message") else ""
+    yield from _readable(folder / "status.json", "status", lambda: _status_facts(store, folder))
+    yield from _readable(folder / "spec.json", "run", lambda: _spec_facts(store, read_spec(folder)))
+    if (folder / "status.json").exists():
+        yield from _readable(folder / "costs.json", "cost", lambda: [("cost", _cost(folder))])
+    needed_by: Sequence[User] | None = None
+    try:
+        needed_by = [user for user in users(store) if folder_key(folder) in user.keys]
+        needed = ", ".join(f"{user.kind} {user.name}" for user in needed_by) or "no study: gc would remove it"
+    except RLTransferError as error:
+        needed = f"unknown: {error}"
+    if not folder.is_relative_to(store.runs):
+        needed = f"unknown: it lies outside the store {from_here(store.root)}"
+    if (folder / "curve.csv").exists():
+        yield from _readable(folder / "curve.csv", "return", lambda: _curve(folder, _anchors(folder, needed_by or [])))
+    yield "needed by", needed
+    files = ", ".join(sorted(f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir()))
+    yield "files", f"{files} ({size_text(folder_size(folder))})"
+    yield "folder", from_here(folder)
+
+
+def _readable(file: Path, title: str, facts: Callable[[], Iterable[tuple[str, str]]]) -> list[tuple[str, str]]:
+    """Facts of a run; where their file is damaged, that and what to do, so that the other facts are shown still."""
+    try:
+        return list(facts())
+    except RLTransferError as error:
+        wrong = str(error)
+    except _DAMAGED as error:
+        wrong = f"{file}: not what a run writes ({type(error).__name__}: {error})"
+    return [(title, f"damaged: {wrong}" + ("" if REMOVE_AND_RERUN in wrong else f": {REMOVE_AND_RERUN}"))]
+
+
+def _status_facts(store: Store, folder: Path) -> Iterator[tuple[str, str]]:
+    message = (store.status(folder) or {}).get("message")
     yield "status", _status(store, folder) + (f": {message}" if message else "")
+
+
+def _spec_facts(store: Store, spec: RunSpec) -> Iterator[tuple[str, str]]:
     yield "task", _task(spec.task)
     yield "learner", f"{spec.learner.algorithm}, {spec.learner.n_envs} environments, device {spec.device}"
     if spec.methods:
         yield "methods", ", ".join(method.name for method in spec.methods)
     yield from _sources(store, spec)
     yield "budget", f"{spec.budget_steps:,} steps, {len(spec.grid)} evaluations of {spec.episodes} episodes"
-    if status is not None:
-        yield "cost", _cost(folder)
-    needed_by = [user for user in users(store) if _key(folder) in user.keys]
-    anchors = [found for user in needed_by if (found := user.anchors_of(_key(folder))) is not None]
-    if (folder / "curve.csv").exists():
-        yield from _curve(folder, anchors[0] if anchors and spec.role == "target" else None)
-    yield "needed by", ", ".join(f"{user.kind} {user.name}" for user in needed_by) or "no study: gc would remove it"
-    files = ", ".join(sorted(f"{path.name}/" if path.is_dir() else path.name for path in folder.iterdir()))
-    yield "files", f"{files} ({size_text(folder_size(folder))})"
-    yield "folder", from_here(folder)
+
+
+def _anchors(folder: Path, needed_by: Sequence[User]) -> Mapping[str, float] | None:
+    """The anchors of a run's scores; None if it has none, as a source."""
+    if read_spec(folder).role != "target":
+        return None
+    found = (user.anchors_of(folder_key(folder)) for user in needed_by)
+    return next((anchors for anchors in found if anchors is not None), None)
 
 
 def _task(task: TaskConfig) -> str:
@@ -119,13 +169,13 @@ def _cost(folder: Path) -> str:
     return ", ".join([*counted, f"took {duration(costs['wall_seconds'])}"])
 
 
-def _curve(folder: Path, anchors: object) -> Iterator[tuple[str, str]]:
+def _curve(folder: Path, anchors: Mapping[str, float] | None) -> Iterator[tuple[str, str]]:
     return_by_step = _returns(folder)
     return_T = list(return_by_step.values())
     if not return_T:
         return
     yield "return", f"{_sparkline(return_T)}  {return_T[0]:.1f} at first, {return_T[-1]:.1f} at last"
-    if isinstance(anchors, dict):
+    if anchors is not None and all(map(isfinite, return_T)):
         score_T, _ = to_score(return_T, anchors["random"], anchors["reference"], anchors["worst"])
         mean = mean_score(score_T[None], list(return_by_step))[0] if len(return_T) > 1 else score_T[0]
         scores = " ".join(f"{score:.2f}" for score in score_T)
@@ -133,10 +183,8 @@ def _curve(folder: Path, anchors: object) -> Iterator[tuple[str, str]]:
 
 
 def _sparkline(numbers: Sequence[float]) -> str:
-    """One bar a number, from the lowest to the highest."""
-    low, high = min(numbers), max(numbers)
-    return "".join(_BARS[int((number - low) / ((high - low) or 1) * (len(_BARS) - 1))] for number in numbers)
-
-
-def _key(folder: Path) -> str:
-    return folder.name.rpartition("-")[2]
+    """One bar a number, from the lowest to the highest; a question mark for what is not finite."""
+    finite = [number for number in numbers if isfinite(number)] or [0.0]
+    low, high = min(finite), max(finite)
+    places = ((number - low) / ((high - low) or 1) * (len(_BARS) - 1) for number in numbers)
+    return "".join(_BARS[int(place)] if isfinite(place) else "?" for place in places)

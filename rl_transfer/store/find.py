@@ -17,8 +17,8 @@ def find_run(name: str, store: Store) -> Path:
     """The folder of a run.
 
     Args:
-        name: Its path, or its name as ``rl-transfer runs`` prints it; without the key where one run alone has that
-            pair, arm and seed.
+        name: Its path, also one through links, or its name as ``rl-transfer runs`` prints it; without the key where one
+            run alone has that pair, arm and seed.
         store: Where names are looked up.
 
     Raises:
@@ -26,8 +26,9 @@ def find_run(name: str, store: Store) -> Path:
     """
     path = Path(name).expanduser()
     if (path / "spec.json").is_file():
-        return path
-    store.check()
+        real, root = path.resolve(), store.root.resolve()
+        return store.root / real.relative_to(root) if real.is_relative_to(root) else path
+    store.check_made()
     runs = {run_name(store, folder): folder for folder in store.index().values()}
     found = [run for run in runs if name in (run, run.rpartition("-")[0])]
     if not found:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
-from rl_transfer.errors import StoreError
+from rl_transfer.errors import ConfigError, StoreError, nearest
 from rl_transfer.store.files import read_json, write_json
 from rl_transfer.study import RunSpec
 
 FORMAT = 1
+REMOVE_AND_RERUN = "remove the run with 'rl-transfer rm RUN --force' and run the study again"
 _RUN_FOLDER = re.compile(r"^seed\d+-(?P<key>[0-9a-f]{12})$")
 
 
@@ -45,11 +47,25 @@ def read_spec(folder: Path) -> RunSpec:
     Raises:
         StoreError: If it is missing, damaged or of another release.
     """
-    path = folder / "spec.json"
     try:
-        return RunSpec.model_validate_json(json.dumps(read_json(path)["spec"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path}: no run of this release: {error}") from error
+        return RunSpec.model_validate_json(json.dumps(read_json(folder / "spec.json")["spec"]))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        unknown = first.get("ctx", {}).get("key")
+        place = ".".join(map(str, ["spec", *first["loc"], *([unknown] if unknown else [])]))
+        raise spec_error(folder, f"{place}: {first['msg']}") from error
+    except (KeyError, TypeError) as error:
+        raise spec_error(folder, "it has no 'spec'") from error
+
+
+def spec_error(folder: Path, wrong: str) -> StoreError:
+    """The error that a run's specification can't be used."""
+    return StoreError(f"{folder / 'spec.json'}: no run of this release: {wrong}: {REMOVE_AND_RERUN}")
+
+
+def folder_key(folder: Path) -> str:
+    """The key in the name of a run's folder."""
+    return folder.name.rpartition("-")[2]
 
 
 def write_spec(folder: Path, key: str, spec: RunSpec) -> None:
@@ -118,6 +134,22 @@ class Store:
             form = found.get("format") if isinstance(found, dict) else None
             if form != FORMAT:
                 raise StoreError(f"{self._marker}: format {form!r}, this release reads {FORMAT}: use another --store")
+
+    def check_made(self) -> None:
+        """Check that this is a store already, one that this release can use.
+
+        Raises:
+            ConfigError: If there is none.
+            StoreError: If it was made by another release's format.
+        """
+        self.check()
+        if not self._marker.exists() and not self.index():
+            beside = [marker.parent.name for marker in self.root.parent.glob("*/store.json")]
+            inside = [f"{self.root.name}/{marker.parent.name}" for marker in self.root.glob("*/store.json")]
+            hint = f"; {nearest(self.root.name, beside + inside)}" if beside or inside else ""
+            raise ConfigError(
+                f"is no store of runs: give one by --store FOLDER; 'rl-transfer run' makes one{hint}", file=self.root
+            )
 
     def open(self) -> None:
         """Make the store where there is none, and check it.

@@ -3,7 +3,7 @@
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from filelock import FileLock
 from rl_transfer.errors import ConfigError, StoreError, nearest
 from rl_transfer.store.files import read_json
 from rl_transfer.store.find import run_name
-from rl_transfer.store.folders import Store
+from rl_transfer.store.folders import Store, folder_key, spec_error
 from rl_transfer.store.users import User, users
 
 _YOUNG_SECONDS = 600.0
@@ -48,7 +48,7 @@ def refuse_needed(store: Store, folders: Iterable[Path]) -> None:
     """
     finished = [user for user in users(store) if user.finished]
     for folder in folders:
-        if needed := [user for user in finished if _key(folder) in user.keys]:
+        if needed := [user for user in finished if folder_key(folder) in user.keys]:
             by = ", ".join(f"{user.kind} {user.name}" for user in needed)
             raise ConfigError(
                 f"{by} could not be judged again without it: --force removes it all the same, "
@@ -89,15 +89,15 @@ def garbage(store: Store) -> list[Garbage]:
     known = users(store)
     found = [Garbage(folder, "left by a removal that was stopped", folder_size(folder)) for folder in _remains(store)]
     for key, folder in store.index().items():
-        reason = _why_unneeded(store, key, folder, known)
+        reason = _why_unneeded(key, folder, known)
         if reason and not store.is_locked(key):
             found.append(Garbage(folder, reason, folder_size(folder)))
     return found
 
 
-def _why_unneeded(store: Store, key: str, folder: Path, known: Sequence[User]) -> str:
+def _why_unneeded(key: str, folder: Path, known: Sequence[User]) -> str:
     """Why nobody needs a run; nothing if somebody does."""
-    needed_by, unfinished = [user for user in known if key in user.keys], store.status(folder) is None
+    needed_by, unfinished = [user for user in known if key in user.keys], not (folder / "status.json").exists()
     if unfinished and time.time() - (folder / "spec.json").stat().st_mtime < _YOUNG_SECONDS:
         return ""
     if not needed_by:
@@ -107,8 +107,17 @@ def _why_unneeded(store: Store, key: str, folder: Path, known: Sequence[User]) -
     return ""
 
 
-def remove(store: Store, folders: Sequence[Path]) -> None:
+def remove(store: Store, folders: Sequence[Path], still: Callable[[], Iterable[Path]] | None = None) -> Sequence[Path]:
     """Remove folders of a store. Each disappears at once, whatever happens: what is left of it is found by `garbage`.
+
+    Args:
+        store: Where they lie.
+        folders: What to remove.
+        still: What may be removed by now. Asked when no other program can plan runs any more, since studies may have
+            finished after the folders were chosen; it may also raise. None: all of them, whoever needs them.
+
+    Returns:
+        The folders that were removed.
 
     Raises:
         ConfigError: If a folder lies outside the store.
@@ -117,19 +126,28 @@ def remove(store: Store, folders: Sequence[Path]) -> None:
     for folder in folders:
         refuse_outside(store, folder)
     with _alone(store, folders):
-        for folder in folders:
+        allowed = set(folders if still is None else still())
+        removed = [folder for folder in folders if folder in allowed]
+        for folder in removed:
             try:
-                gone = folder
-                if folder.parent != _bin(store):
-                    gone = _bin(store) / uuid.uuid4().hex
-                    gone.parent.mkdir(exist_ok=True)
-                    folder.rename(gone)
-                shutil.rmtree(gone)
+                _remove_folder(store, folder)
             except OSError as error:
                 raise StoreError(f"{folder}: can't be removed: {error.strerror or error}") from error
             _remove_empty(store, folder.parent)
         with suppress(OSError):
             _bin(store).rmdir()
+    return removed
+
+
+def _remove_folder(store: Store, folder: Path) -> None:
+    gone = folder
+    if folder.parent != _bin(store):
+        gone, run = _bin(store) / uuid.uuid4().hex, _is_run(folder)
+        gone.parent.mkdir(exist_ok=True)
+        folder.rename(gone)
+        if run:
+            store.lock(folder_key(folder)).unlink(missing_ok=True)
+    shutil.rmtree(gone)
 
 
 def refuse_outside(store: Store, folder: Path) -> None:
@@ -148,7 +166,7 @@ def _alone(store: Store, folders: Sequence[Path]) -> Iterator[None]:
     """Hold the lock that programs need to plan runs."""
     with FileLock(store.lock("folders")):
         for folder in folders:
-            if folder.is_relative_to(store.runs) and store.is_locked(_key(folder)):
+            if _is_run(folder) and store.is_locked(folder_key(folder)):
                 raise StoreError(f"{folder}: is being trained now: stop that first; nothing was removed")
         if count := store.programs_at_work():
             what = "program carries" if count == 1 else "programs carry"
@@ -174,12 +192,13 @@ def _remains(store: Store) -> list[Path]:
     return sorted(_bin(store).iterdir()) if _bin(store).is_dir() else []
 
 
-def _key(folder: Path) -> str:
-    return folder.name.rpartition("-")[2]
+def _is_run(folder: Path) -> bool:
+    """Whether it is a run's folder, by whatever path: the lexical one may lead through links."""
+    return (folder / "spec.json").is_file()
 
 
 def _is_imported(folder: Path) -> bool:
     try:
         return read_json(folder / "spec.json")["spec"].get("imported") is not None
     except (AttributeError, KeyError, TypeError) as error:
-        raise StoreError(f"{folder / 'spec.json'}: no run of this release: {error}") from error
+        raise spec_error(folder, f"{type(error).__name__}: {error}") from error

@@ -53,12 +53,12 @@ def users(store: Store) -> list[User]:
 
 
 def _study(file: Path) -> User:
-    content = read_json(file)
     try:
+        content = read_json(file)
         keys = frozenset(key for pair in content["pairs"].values() for run in pair["runs"] for key in _keys(run))
         return User("study", file.parent.name, file.with_name("verdicts.json").exists(), keys, content["pairs"])
-    except (AttributeError, KeyError, TypeError) as error:
-        raise StoreError(f"{file}: no study of this release, so nobody knows which runs it needs") from error
+    except (StoreError, AttributeError, KeyError, TypeError) as error:
+        raise _unknown(file, "study") from error
 
 
 def _keys(run: Mapping[str, Any]) -> Iterator[str]:
@@ -68,9 +68,16 @@ def _keys(run: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _selection(file: Path) -> User:
-    content = read_json(file)
     try:
+        content = read_json(file)
         keys = frozenset(content["selection"]["identity"]["runs"].values())
-    except (AttributeError, KeyError, TypeError) as error:
-        raise StoreError(f"{file}: no selection of this release, so nobody knows which runs it needs") from error
+    except (StoreError, AttributeError, KeyError, TypeError) as error:
+        raise _unknown(file, "selection") from error
     return User("selection", file.parent.name, True, keys, {})
+
+
+def _unknown(file: Path, kind: str) -> StoreError:
+    return StoreError(
+        f"{file}: no {kind} of this release, so nobody knows which runs it needs: repair it, or move its folder out of "
+        f"{file.parent.parent}"
+    )

@@ -230,6 +230,12 @@ class TestStore:
         with pytest.raises(StoreError, match="brand_new"):
             read_spec(tmp_path)
 
+    def test_the_first_missing_key_is_named_and_what_to_do(self, tmp_path):
+        write_json(tmp_path / "spec.json", {"spec": {}})
+        with pytest.raises(StoreError, match=r"spec\.role: Field required: remove the run with") as caught:
+            read_spec(tmp_path)
+        assert "http" not in str(caught.value)
+
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10**6), episodes=st.integers(1, 99), goal=st.integers(-5, 5), rate=st.floats(1e-9, 1e3))

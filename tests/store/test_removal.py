@@ -77,6 +77,8 @@ def test_garbage_is_what_nobody_needs(shelf):
     assert all(one.size > 0 for one in found)
     with FileLock(shelf.store.lock(f"{6:012x}")):
         assert "forgotten" not in arms(garbage(shelf.store))
+    (shelf.folders["late"] / "status.json").write_text("{")  # damaged: it has ended all the same
+    assert "late" not in arms(garbage(shelf.store))
     os.utime(shelf.folders["forgotten"] / "spec.json")  # somebody has just planned it
     assert "forgotten" not in arms(garbage(shelf.store))
 
@@ -90,9 +92,12 @@ def test_a_selection_needs_its_runs(shelf):
 
 
 def test_nothing_is_garbage_where_a_study_can_t_be_read(shelf):
-    (shelf.store.study("open") / "study.json").write_text("{}")
-    with pytest.raises(StoreError, match=r"open/study\.json: no study of this release"):
-        garbage(shelf.store)
+    for content in ("{}", "{"):
+        (shelf.store.study("open") / "study.json").write_text(content)
+        with pytest.raises(
+            StoreError, match=r"open/study\.json: no study of this release.*repair it, or move its folder"
+        ):
+            garbage(shelf.store)
 
 
 def test_what_finished_studies_need_is_refused(shelf):
@@ -153,6 +158,63 @@ def test_patterns_of_names(shelf):
     assert find_run("pair/arm/seed1", shelf.store) == shelf.folders["arm"]
 
 
+def test_what_a_study_needs_by_now_stays(shelf):
+    def finished():
+        shelf.study("new", "unused")
+        refuse_needed(shelf.store, [shelf.folders["unused"]])
+
+    with pytest.raises(ConfigError, match="study new could not be judged again"):
+        remove(shelf.store, [shelf.folders["unused"]], finished)
+    found = [one.folder for one in garbage(shelf.store)]
+    assert remove(shelf.store, [shelf.folders["unused"], *found], lambda: found) == found
+    assert shelf.folders["unused"].is_dir()
+
+
+@pytest.mark.parametrize(
+    ("command", "answer", "code"),
+    [
+        (["rm", "pair/unused/seed3"], "study new could not be judged again without it", 2),
+        (["rm", "--study", "other"], "1 run that others need by now stay", 0),
+    ],
+)
+def test_a_study_that_ends_while_the_question_is_open_keeps_its_runs(shelf, capsys, monkeypatch, command, answer, code):
+    shelf.study("other", "unused", finished=False)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda question: shelf.study("new", "unused") or "y")
+    assert main([*command, "--store", str(shelf.store.root)]) == code
+    out, error = capsys.readouterr()
+    assert answer in out + error
+    assert shelf.folders["unused"].is_dir()
+
+
+def test_a_locked_run_is_left_alone_whatever_its_path(shelf, tmp_path, capsys):
+    (tmp_path / "alias").symlink_to(shelf.store.root)
+    folder = tmp_path / "alias" / shelf.store.relative(shelf.folders["forgotten"])
+    for root in (shelf.store.root, tmp_path / "alias"):
+        for path in (folder, shelf.folders["forgotten"]):
+            with FileLock(shelf.store.lock(f"{6:012x}")):
+                with pytest.raises(StoreError, match="is being trained now"):
+                    remove(Store(root), [path])
+                assert main(["rm", str(path), "--yes", "--store", str(root)]) == 2
+                assert "is being trained now" in capsys.readouterr().err
+    assert main(["rm", str(folder), "--yes", "--store", str(shelf.store.root)]) == 0
+    assert not shelf.folders["forgotten"].parent.exists()
+
+
+def test_the_lock_files_of_removed_runs_go_with_them(shelf):
+    with FileLock(shelf.store.lock(f"{3:012x}")), FileLock(shelf.store.lock("done")):
+        pass
+    remove(shelf.store, [shelf.folders["unused"], shelf.store.study("done")])
+    assert {lock.name for lock in shelf.store.root.glob("locks/*")} == {"done.lock", "folders.lock"}
+
+
+@pytest.mark.parametrize("command", [["runs"], ["gc"], ["show", "pair/arm/seed1"], ["rm", "pair/arm/seed1", "--yes"]])
+def test_a_store_that_is_none_is_refused(shelf, capsys, command):
+    assert main([*command, "--store", str(shelf.store.root.with_name("run"))]) == 2
+    assert "run: is no store of runs: give one by --store FOLDER" in (said := capsys.readouterr().err)
+    assert "did you mean 'runs'?" in said
+
+
 def test_commands(shelf, capsys, monkeypatch):
     root = ["--store", str(shelf.store.root)]
 
@@ -161,7 +223,8 @@ def test_commands(shelf, capsys, monkeypatch):
         out, error = capsys.readouterr()
         return out + error
 
-    assert "no terminal to ask on" in said("rm", "pair/unused/seed3", code=2)
+    assert "no terminal to ask on: give --yes to remove" in said("rm", "pair/unused/seed3", code=2)
+    assert "leave --force out" in said("rm", "--study", "done", "--force", "--yes", code=2)
     assert "give either RUNs or --study NAME" in said("rm", code=2)
     assert "did you mean 'pair/unused/seed3'" in said("rm", "pair/unusd/seed3", "--yes", code=2)
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
