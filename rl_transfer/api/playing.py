@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from rl_transfer.run.play import Picture, Player
 
 SIBLINGS = "siblings"
+FASTEST = 240
+"""Steps a second; no screen shows more."""
 
 
 def play_runs(
@@ -34,7 +36,7 @@ def play_runs(
         video: The film to write, an .mp4 or .gif; a window is opened where there is none.
         episodes: How many.
         seed: Seed of the first episode; those after it count up.
-        fps: Steps shown per second; what the environment says by default.
+        fps: Steps shown per second, 240 at most; what the environment says by default.
         store: Folder of runs and results, for names.
         overwrite: Replace an existing film.
 
@@ -46,14 +48,10 @@ def play_runs(
         StoreError: If an agent can't be read, or the film not be written.
         EnvironmentFailedError: If an environment fails, or can't be drawn.
     """
+    _check_numbers(episodes, seed, fps)
     from rl_transfer.run.film import check_film, check_window, has_display, show_in_window, write_film
     from rl_transfer.run.play import load_players, pictures_per_second
 
-    for key, value in (("--episodes", episodes), ("--fps", 1 if fps is None else fps)):
-        if value < 1:
-            raise ConfigError(f"must be at least 1, not {value}", key=key)
-    if seed < 0:
-        raise ConfigError(f"must be at least 0, not {seed}", key="--seed")
     file = None if video is None else Path(video).expanduser().absolute()
     if file is None:
         check_window()
@@ -68,6 +66,15 @@ def play_runs(
     if file is None:
         return show_in_window(pictures, fps=speed, title="rl-transfer play")
     return write_film(file, pictures, fps=speed)
+
+
+def _check_numbers(episodes: int, seed: int, fps: int | None) -> None:
+    if episodes < 1:
+        raise ConfigError(f"must be at least 1, not {episodes}", key="--episodes")
+    if seed < 0:
+        raise ConfigError(f"must be at least 0, not {seed}", key="--seed")
+    if fps is not None and not 1 <= fps <= FASTEST:
+        raise ConfigError(f"must be from 1 to {FASTEST}, not {fps}", key="--fps")
 
 
 def _folders(run: str | Path, compare: Sequence[str | Path], store: Store) -> list[Path]:

@@ -1,13 +1,15 @@
 """Agents at play: films with the right pictures, the same ones from the same seed, and what can't be shown."""
 
+import resource
 import subprocess
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from rl_transfer.cli import main
-from rl_transfer.errors import ConfigError
+from rl_transfer.errors import ConfigError, StoreError
 from rl_transfer.run.film import check_film, check_window, write_film
 from rl_transfer.run.panels import compose
 from rl_transfer.run.play import View, load_players, play_episode
@@ -59,9 +61,41 @@ def test_a_film_that_was_stopped_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@contextmanager
+def largest_file(size):
+    """A disk that is full, for this process and those it starts."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(("ending", "size"), [(".mp4", 100), (".mp4", 1000), (".gif", 1000)])
+def test_a_film_that_did_not_fit_is_an_error_and_leaves_nothing(tmp_path, ending, size):
+    file = tmp_path / f"film{ending}"
+    with largest_file(size), pytest.raises(StoreError, match=rf"film\{ending}: can't be written"):
+        write_film(file, pictures(), fps=10)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_film_of_pictures_that_stay_the_same_is_whole(tmp_path):
+    assert write_film(tmp_path / "film.gif", iter(list(pictures(1)) * 30), fps=30) == 30
+
+
+@pytest.mark.parametrize("fps", ["0", "241", "100000"])
+def test_a_speed_that_nobody_can_watch_is_refused(capsys, fps):
+    assert main(["play", "some/run/seed0", "--fps", fps]) == 2
+    assert f"--fps: must be from 1 to 240, not {fps}" in capsys.readouterr().err
+
+
 def test_what_could_not_be_written_or_shown_is_said_beforehand(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"--video: must end in \.mp4 or \.gif, not in '\.avi'"):
         check_film(tmp_path / "film.avi", overwrite=False)
+    with pytest.raises(ConfigError, match=r"--video: there is no folder .*nowhere: make it first"):
+        check_film(tmp_path / "nowhere" / "film.mp4", overwrite=False)
+    assert list(tmp_path.iterdir()) == []
     (tmp_path / "film.gif").write_text("mine")
     with pytest.raises(ConfigError, match=r"is there already.*--overwrite"):
         check_film(tmp_path / "film.gif", overwrite=False)
