@@ -33,6 +33,8 @@ class Play:
 
     def call(self) -> int:
         """Play, and say where the film is."""
+        import sys
+
         from rl_transfer.api import play_runs
         from rl_transfer.report.places import from_here
 
@@ -45,6 +47,7 @@ class Play:
             fps=self.fps,
             store=self.store,
             overwrite=self.overwrite,
+            tell=lambda line: print(line, file=sys.stderr),
         )
         if self.video is not None:
             print(f"{from_here(self.video.expanduser().absolute())}: {pictures} pictures")

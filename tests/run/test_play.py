@@ -1,5 +1,6 @@
 """Agents at play: films with the right pictures, the same ones from the same seed, and what can't be shown."""
 
+import json
 import resource
 import subprocess
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from rl_transfer.api.playing import _folders
 from rl_transfer.cli import main
 from rl_transfer.errors import ConfigError, StoreError
 from rl_transfer.run.film import check_film, check_window, write_film
@@ -126,11 +128,50 @@ def test_panels_are_labelled_and_those_that_are_over_are_dim():
     assert picture[30:90].max() > 200, "the label"
 
 
+@pytest.fixture
+def planned(tmp_path):
+    """A store whose study has planned these runs of one seed; all have finished but the placebo."""
+    arms = ("source", "scratch", "tune", "tune.placebo", "tune.sham")
+    paths = {arm: f"runs/pair/{arm}/seed0-key{place}" for place, arm in enumerate(arms)}
+    for arm, path in paths.items():
+        (tmp_path / path).mkdir(parents=True)
+        (tmp_path / path / "spec.json").write_text("{}")
+        if arm != "tune.placebo":
+            (tmp_path / path / "status.json").write_text('{"status": "finished"}')
+    runs = [
+        {"arm": arm, "seed": 0, "key": path[-4:], "path": path, "source_path": paths["source"]}
+        for arm, path in paths.items()
+        if arm != "source"
+    ]
+    folder = tmp_path / "studies" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "study.json").write_text(json.dumps({"pairs": {"pair": {"runs": runs}}}))
+    return Store(tmp_path), {arm: tmp_path / path for arm, path in paths.items()}
+
+
+def test_the_run_that_is_asked_for_is_among_its_siblings(planned):
+    store, folders = planned
+    expected = [folders[arm] for arm in ("source", "scratch", "tune", "tune.sham")]
+    assert siblings(folders["tune.sham"], store) == (expected, [folders["tune.placebo"]])
+    found, left_out = siblings(folders["tune.placebo"], store)
+    assert folders["tune.placebo"] in found, "it was asked for: that it has not finished is an error"
+    assert left_out == []
+
+
+def test_siblings_that_are_left_out_are_named(planned):
+    store, folders = planned
+    said = []
+    found = _folders(folders["tune"], ["siblings"], store, said.append)
+    assert found == [folders[arm] for arm in ("source", "scratch", "tune")]
+    assert said == ["left out, not finished: pair/tune.placebo/seed0-key3"]
+
+
 @pytest.mark.slow
 @pytest.mark.xdist_group("tiny")
 def test_siblings_play_the_same_from_the_same_seed(tiny, tmp_path, capsys):
     store = Store(tiny[0] / "runs")
-    folders = siblings(find_run("mine/fine_tune.placebo/seed1", store), store)
+    folders, left_out = siblings(find_run("mine/fine_tune.placebo/seed1", store), store)
+    assert left_out == []
     assert [folder.parent.name for folder in folders] == ["source", "scratch", "fine_tune", "fine_tune.placebo"]
     players = load_players(folders)
     assert all(player.task == read_spec(folders[1]).task for player in players)
