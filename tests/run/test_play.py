@@ -186,5 +186,10 @@ def test_siblings_play_the_same_from_the_same_seed(tiny, tmp_path, capsys):
     command = ["play", "mine/fine_tune/seed1", "--compare", "siblings", "--video", str(file), "--seed", "3"]
     assert main([*command, "--fps", "5", "--store", str(store.root)]) == 0
     assert f"{len(episode) + 5} pictures" in capsys.readouterr().out
+    broken = tmp_path / "broken.mp4"
+    with largest_file(1000):
+        assert main(["play", "mine/fine_tune/seed1", "--video", str(broken), "--store", str(store.root)]) == 2
+    assert "broken.mp4: can't be written" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [file]
     size = compose(players, episode[0], "").shape[:2]
     assert len(read(file, *size)) == len(episode) + 5
