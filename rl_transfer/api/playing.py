@@ -2,17 +2,19 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rl_transfer.errors import ConfigError
-from rl_transfer.store import Store, find_run
+from rl_transfer.store import Store, find_run, run_name
 
 if TYPE_CHECKING:
     from rl_transfer.run.play import Picture, Player
 
 SIBLINGS = "siblings"
+FASTEST = 240
+"""Steps a second; no screen shows more."""
 
 
 def play_runs(
@@ -25,6 +27,7 @@ def play_runs(
     fps: int | None = None,
     store: str | Path = "runs",
     overwrite: bool = False,
+    tell: Callable[[str], object] = print,
 ) -> int:
     """Let the agents of finished runs play side by side, on the same episode seeds.
 
@@ -34,9 +37,10 @@ def play_runs(
         video: The film to write, an .mp4 or .gif; a window is opened where there is none.
         episodes: How many.
         seed: Seed of the first episode; those after it count up.
-        fps: Steps shown per second; what the environment says by default.
+        fps: Steps shown per second, 240 at most; what the environment says by default.
         store: Folder of runs and results, for names.
         overwrite: Replace an existing film.
+        tell: Is told which siblings are left out.
 
     Returns:
         The number of pictures.
@@ -46,14 +50,10 @@ def play_runs(
         StoreError: If an agent can't be read, or the film not be written.
         EnvironmentFailedError: If an environment fails, or can't be drawn.
     """
+    _check_numbers(episodes, seed, fps)
     from rl_transfer.run.film import check_film, check_window, has_display, show_in_window, write_film
     from rl_transfer.run.play import load_players, pictures_per_second
 
-    for key, value in (("--episodes", episodes), ("--fps", 1 if fps is None else fps)):
-        if value < 1:
-            raise ConfigError(f"must be at least 1, not {value}", key=key)
-    if seed < 0:
-        raise ConfigError(f"must be at least 0, not {seed}", key="--seed")
     file = None if video is None else Path(video).expanduser().absolute()
     if file is None:
         check_window()
@@ -62,7 +62,7 @@ def play_runs(
     if sys.platform.startswith("linux") and not has_display():
         os.environ.setdefault("MUJOCO_GL", "egl")  # before MuJoCo is imported: it draws without a display then
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")  # what pygame complains without
-    players = load_players(_folders(run, compare, Store(Path(store).absolute())))
+    players = load_players(_folders(run, compare, Store(Path(store).absolute()), tell))
     speed = fps or pictures_per_second(players[0])
     pictures = _pictures(players, episodes=episodes, seed=seed, hold=speed)
     if file is None:
@@ -70,13 +70,28 @@ def play_runs(
     return write_film(file, pictures, fps=speed)
 
 
-def _folders(run: str | Path, compare: Sequence[str | Path], store: Store) -> list[Path]:
+def _check_numbers(episodes: int, seed: int, fps: int | None) -> None:
+    if episodes < 1:
+        raise ConfigError(f"must be at least 1, not {episodes}", key="--episodes")
+    if seed < 0:
+        raise ConfigError(f"must be at least 0, not {seed}", key="--seed")
+    if fps is not None and not 1 <= fps <= FASTEST:
+        raise ConfigError(f"must be from 1 to {FASTEST}, not {fps}", key="--fps")
+
+
+def _folders(run: str | Path, compare: Sequence[str | Path], store: Store, tell: Callable[[str], object]) -> list[Path]:
     from rl_transfer.run.siblings import siblings
 
     first = find_run(str(run), store).absolute()
     found = [] if SIBLINGS in compare else [first]
     for other in compare:
-        found += siblings(first, store) if other == SIBLINGS else [find_run(str(other), store).absolute()]
+        if other != SIBLINGS:
+            found.append(find_run(str(other), store).absolute())
+            continue
+        beside, left_out = siblings(first, store)
+        found += beside
+        if left_out:
+            tell(f"left out, not finished: {', '.join(run_name(store, one) for one in left_out)}")
     return list(dict.fromkeys(found))
 
 

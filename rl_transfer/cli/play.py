@@ -16,16 +16,16 @@ class Play:
 
     run: tyro.conf.Positional[Annotated[str, tyro.conf.arg(name="RUN", metavar="RUN")]]
     """A run's folder, or PAIR/ARM/seedN as 'runs' prints it (with the key where that is not unique)."""
-    compare: Annotated[tuple[str, ...], tyro.conf.arg(metavar="RUN")] = ()
+    compare: Annotated[tuple[str, ...], tyro.conf.arg(metavar="RUN [RUN ...]", help_behavior_hint="")] = ()
     """Further runs; 'siblings' for the source, from scratch, the arm and its placebo of the same pair and seed."""
-    video: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    video: Annotated[Path | None, tyro.conf.arg(metavar="FILE", constructor=Path, help_behavior_hint="")] = None
     """The film to write, .mp4 or .gif, which needs no display; without it a window is opened."""
-    episodes: int = 1
+    episodes: Annotated[int, tyro.conf.arg(metavar="N")] = 1
     """How many."""
-    seed: int = 0
+    seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
     """Seed of the first episode; those after it count up."""
-    fps: int | None = None
-    """Steps shown per second; what the environment says by default."""
+    fps: Annotated[int | None, tyro.conf.arg(metavar="N", constructor=int, help_behavior_hint="")] = None
+    """Steps shown per second, from 1 to 240; what the environment says by default."""
     overwrite: bool = False
     """Replace an existing film."""
     store: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs")
@@ -33,6 +33,8 @@ class Play:
 
     def call(self) -> int:
         """Play, and say where the film is."""
+        import sys
+
         from rl_transfer.api import play_runs
         from rl_transfer.report.places import from_here
 
@@ -45,6 +47,7 @@ class Play:
             fps=self.fps,
             store=self.store,
             overwrite=self.overwrite,
+            tell=lambda line: print(line, file=sys.stderr),
         )
         if self.video is not None:
             print(f"{from_here(self.video.expanduser().absolute())}: {pictures} pictures")

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+_Status = Literal["completed", "failed", "unfinished", "running"]
 _Store = Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
 
 
@@ -13,9 +14,11 @@ _Store = Annotated[Path, tyro.conf.arg(metavar="FOLDER")]
 class Runs:
     """List the runs of a store."""
 
-    filter: tyro.conf.Positional[Annotated[str | None, tyro.conf.arg(name="FILTER", metavar="FILTER")]] = None
+    filter: tyro.conf.Positional[
+        Annotated[str | None, tyro.conf.arg(name="FILTER", metavar="[FILTER]", constructor=str, help_behavior_hint="")]
+    ] = None
     """A pattern of names, such as 'cartpole*' or '*/fine_tune*'; all runs by default."""
-    status: Literal["completed", "failed", "unfinished", "running"] | None = None
+    status: Annotated[_Status | None, tyro.conf.arg(constructor_factory=lambda: _Status, help_behavior_hint="")] = None
     """Only those that ended well, that diverged or whose environment failed, that never ended, or are trained now."""
     store: _Store = Path("runs")
     """Folder of runs and results."""
@@ -47,9 +50,11 @@ class Show:
 class Rm:
     """Remove runs, or a study with the runs that nobody else needs. Asks before."""
 
-    runs: tyro.conf.Positional[Annotated[tuple[str, ...], tyro.conf.arg(name="RUN", metavar="RUN")]] = ()
+    runs: tyro.conf.Positional[
+        Annotated[tuple[str, ...], tyro.conf.arg(name="RUN", metavar="[RUN ...]", help_behavior_hint="")]
+    ] = ()
     """Runs' folders, or PAIR/ARM/seedN as 'runs' prints them."""
-    study: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
+    study: Annotated[str | None, tyro.conf.arg(metavar="NAME", constructor=str, help_behavior_hint="")] = None
     """A study: its results, and its runs that no other study or selection needs."""
     yes: bool = False
     """Don't ask."""

@@ -11,11 +11,13 @@ import tyro
 class TensorBoard:
     """Open a study in TensorBoard, for this machine only; while the study runs too. Ctrl-C ends it."""
 
-    study: tyro.conf.Positional[Annotated[str | None, tyro.conf.arg(name="STUDY", metavar="[STUDY]")]] = None
+    study: tyro.conf.Positional[
+        Annotated[str | None, tyro.conf.arg(name="STUDY", metavar="[STUDY]", constructor=str, help_behavior_hint="")]
+    ] = None
     """Name of the study, or the path of its file; without it, the study that was run last."""
     store: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("runs")
     """Folder of runs and results."""
-    port: int | None = None
+    port: Annotated[int | None, tyro.conf.arg(metavar="PORT", constructor=int, help_behavior_hint="")] = None
     """Port on localhost, 0 for any free one; by default the first free one from 6006 on."""
 
     def call(self) -> int:

@@ -83,13 +83,13 @@ class LiveProgress:
     def run_progress(self, run: RunName, step: int, mean_return: float | None, score: float | None) -> None:
         """Take note of how far a run got."""
         with self._lock:
-            self._tally.running[run].note(self._clock(), step, mean_return, score)
+            self._tally.note(run, self._clock(), step, mean_return, score)
 
     def run_ended(self, run: RunName, outcome: str) -> None:
         """Take note of a run's end; say so where it failed or where there is no terminal."""
         with self._lock:
             tally, now = self._tally, self._clock()
-            running = tally.end(run, outcome)
+            running = tally.end(run, outcome, now)
             took = "" if running is None else f", {_reached(running)}{duration(now - running.since)}"
             line = f"{_VERBS.get(outcome, 'failed')} {tally.ended}/{tally.runs} {run} ({outcome}{took})"
             left = tally.time_left(now)
@@ -128,12 +128,18 @@ def _running_table(tally: Tally, now: float, *, wide: bool) -> Table:
         speed = run.steps_per_second(now)
         table.add_row(
             Text(str(name)),
-            f"{run.step:,}/{run.steps:,}" if wide else f"{100 * run.step / run.steps:.0f} %",
+            _how_far(run, wide=wide),
             "" if run.mean_return is None else f"{run.mean_return:.1f}",
             "" if run.score is None else f"{run.score:.2f}",
             "" if speed is None else f"{speed:,.0f}",
         )
     return table
+
+
+def _how_far(run: Running, *, wide: bool) -> str:
+    if run.first_step is None:
+        return "starting"
+    return f"{run.step:,}/{run.steps:,}" if wide else f"{100 * run.step / run.steps:.0f} %"
 
 
 def _reached(run: Running) -> str:

@@ -52,8 +52,8 @@ class JsonLines:
     def run_progress(self, run: RunName, step: int, mean_return: float | None, score: float | None) -> None:
         """How far a run got."""
         with self._lock:
-            now, running = self._clock(), self._tally.running[run]
-            running.note(now, step, mean_return, score)
+            now = self._clock()
+            running = self._tally.note(run, now, step, mean_return, score)
             self._write(
                 "run_progress",
                 run,
@@ -68,7 +68,7 @@ class JsonLines:
         """A run ended."""
         with self._lock:
             now, tally = self._clock(), self._tally
-            running = tally.end(run, outcome)
+            running = tally.end(run, outcome, now)
             self._write(
                 "run_ended",
                 run,

@@ -53,6 +53,8 @@ class Tally:
     waiting_runs: int = 0
     waiting_steps: float = 0.0
     trained: int = 0
+    first_report: float | None = None
+    last_report: float = 0.0
     running: dict[RunName, Running] = field(default_factory=dict)
     outcomes: dict[str, int] = field(default_factory=dict)
 
@@ -72,11 +74,18 @@ class Tally:
         return self.waiting_steps + sum(run.steps - run.step for run in self.running.values())
 
     def seconds_left(self, now: float) -> float | None:
-        """Time left at the speed so far, which is that of all workers together; None while it is not known."""
-        trained = self.trained + sum(run.trained for run in self.running.values())
+        """Time left at the speed so far, which is that of all workers together; None while it is not known.
+
+        The speed is that from the first report to the last one: what starting took before comes once, and steps
+        since the last one are not known yet. Their time is taken off what is left.
+        """
         if self.ended == self.runs:
             return 0.0
-        return self.steps_left * (now - self.since) / trained if trained and now > self.since else None
+        trained = self.trained + sum(run.trained for run in self.running.values())
+        if self.first_report is None or not trained or self.last_report <= self.first_report:
+            return None
+        seconds_per_step = (self.last_report - self.first_report) / trained
+        return max(self.steps_left * seconds_per_step - (now - self.last_report), 0.0)
 
     def time_left(self, now: float) -> str:
         """The same in words."""
@@ -91,7 +100,16 @@ class Tally:
         self.waiting_runs -= 1
         self.waiting_steps -= steps
 
-    def end(self, run: RunName, outcome: str) -> Running | None:
+    def note(self, run: RunName, now: float, step: int, mean_return: float | None, score: float | None) -> Running:
+        """Take note of how far a run got; returns what is known of it."""
+        running = self.running[run]
+        running.note(now, step, mean_return, score)
+        if self.first_report is None:
+            self.first_report = now
+        self.last_report = now
+        return running
+
+    def end(self, run: RunName, outcome: str, now: float) -> Running | None:
         """A run ended; returns what is known of it, nothing if it never started."""
         running = self.running.pop(run, None)
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
@@ -100,6 +118,8 @@ class Tally:
             return None
         if outcome == "completed":
             running.complete()
+        if running.first_step is not None:
+            self.last_report = now
         self.trained += running.trained
         return running
 

@@ -36,6 +36,10 @@ def check_film(file: Path, *, overwrite: bool) -> None:
     """
     if file.suffix.lower() not in _OPTIONS:
         raise ConfigError(f"must end in {' or '.join(_OPTIONS)}, not in {file.suffix!r}: {file}", key="--video")
+    if not file.parent.is_dir():
+        raise ConfigError(f"there is no folder {file.parent}: make it first, or choose another", key="--video")
+    if file.is_dir():
+        raise ConfigError("is a folder: name a file in it", file=file)
     if file.exists() and not overwrite:
         raise ConfigError("is there already: choose another --video, or replace it with --overwrite", file=file)
     if find_spec("imageio_ffmpeg") is None:
@@ -58,7 +62,7 @@ def write_film(file: Path, pictures: Iterator[Picture], *, fps: int) -> int:
     """Write an mp4 or GIF, whole or not at all.
 
     Args:
-        file: Its ending says which.
+        file: Its ending says which; its folder exists.
         pictures: All of one size, with even width and height.
         fps: Pictures per second; GIFs show 50 at most.
 
@@ -66,14 +70,13 @@ def write_film(file: Path, pictures: Iterator[Picture], *, fps: int) -> int:
         The number of pictures.
 
     Raises:
-        StoreError: If it can't be written.
+        StoreError: If it can't be written, or not all of it was.
     """
     import imageio_ffmpeg
 
     first = next(pictures)
     suffix, count = file.suffix.lower(), 1
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder:
             part = Path(folder) / f"film{suffix}"
             size = (first.shape[1], first.shape[0])
@@ -86,10 +89,24 @@ def write_film(file: Path, pictures: Iterator[Picture], *, fps: int) -> int:
                 writer.send(picture.tobytes())
                 count += 1
             writer.close()
+            _check_written(part, count, file)
             part.replace(file)
     except OSError as error:
         raise StoreError(f"{file}: can't be written: {error.strerror or error}") from error
     return count
+
+
+def _check_written(part: Path, count: int, file: Path) -> None:
+    """Look at what ffmpeg wrote: nobody tells whether it could write everything, the disk may be full."""
+    import imageio_ffmpeg
+
+    what = f"{file}: can't be written whole: is the disk full?"
+    try:
+        written, _ = imageio_ffmpeg.count_frames_and_secs(part)
+    except RuntimeError as error:
+        raise StoreError(f"{what} (ffmpeg can't read it again)") from error
+    if written < count:
+        raise StoreError(f"{what} ({written} of {count} pictures are there)")
 
 
 def show_in_window(pictures: Iterator[Picture], *, fps: int, title: str) -> int:

@@ -8,15 +8,16 @@ from rl_transfer.errors import ConfigError
 from rl_transfer.store import Store, User, run_name, users
 
 
-def siblings(folder: Path, store: Store) -> list[Path]:
-    """The finished runs of the same pair and seed that a run of an arm is compared with, itself among them.
+def siblings(folder: Path, store: Store) -> tuple[list[Path], list[Path]]:
+    """The runs of the same pair and seed that a run of an arm is compared with, itself among them.
 
     Args:
         folder: The run's folder.
         store: Where its study lies.
 
     Returns:
-        Folders: the first source, from scratch, the arm, its placebo.
+        Folders: the first source, from scratch, the arm, its placebo, and the run itself if it is another control;
+        then those of them that are left out because they have not finished.
 
     Raises:
         ConfigError: If no study of the store has the run, or it is no arm's.
@@ -31,9 +32,11 @@ def siblings(folder: Path, store: Store) -> list[Path]:
         raise ConfigError("is no arm's run: give an arm's, or name the others with --compare", file=name)
     by_arm = {run["arm"]: run for run in runs if run["seed"] == entry["seed"]}
     wanted = [by_arm.get(arm, entry).get("source_path")]
-    wanted += [by_arm[one]["path"] for one in ("scratch", arm, f"{arm}.placebo") if one in by_arm]
+    arms = dict.fromkeys(("scratch", arm, f"{arm}.placebo", entry["arm"]))
+    wanted += [by_arm[one]["path"] for one in arms if one in by_arm]
     found = [store.root / path for path in wanted if path is not None]
-    return [one for one in found if store.status(one) is not None]
+    left_out = [one for one in found if store.status(one) is None and one.name != folder.name]
+    return [one for one in found if one not in left_out], left_out
 
 
 def _runs_beside(key: str, known: Iterable[User]) -> list[Mapping[str, Any]] | None:

@@ -73,6 +73,37 @@ def test_a_continued_run_does_not_look_fast(pipe):
     assert "about 2 min left" in pipe.lines[-1]  # 100 steps took 10 s, 1000 are left
 
 
+def test_what_starting_takes_is_no_training(pipe):
+    with pipe.progress as progress:
+        progress.begin(runs=4, stored_runs=0, steps=4000, stored_steps=0)
+        for name in (SOURCE, OTHER):
+            progress.run_started(name, 1000)
+        pipe.clock.now += 60  # imports
+        for step in (0, 400):
+            for name in (SOURCE, OTHER):
+                progress.run_progress(name, step, None, None)
+            pipe.clock.now += 20 - step / 40
+        progress.run_ended(THIRD, "not run")
+    assert pipe.lines[-1].endswith("about 45 s left")  # 800 steps took 20 s, 2200 are left, 10 s of that are over
+
+
+def test_a_run_without_a_report_is_starting():
+    shown = Shown(terminal=True)
+    with shown.progress as progress:
+        progress.begin(runs=2, stored_runs=0, steps=2000, stored_steps=0)
+        progress.run_started(SOURCE, 1000)
+        progress.run_started(OTHER, 1000)
+        progress.run_progress(OTHER, 100, None, None)
+        shown.file.truncate(0)
+        progress.run_ended(THIRD, "not run")
+    starting, started = (
+        next(line.split() for line in shown.file.getvalue().splitlines() if line.strip("\0").startswith(str(name)))
+        for name in (SOURCE, OTHER)
+    )
+    assert starting[1:] == ["starting"]
+    assert started[1:] == ["10", "%"]
+
+
 def test_a_short_run_is_credited_with_its_end(pipe):
     with pipe.progress as progress:
         progress.begin(runs=4, stored_runs=0, steps=4000, stored_steps=0)
