@@ -252,6 +252,25 @@ def test_missing_and_failed_runs(build):
     assert "runs of fine_tune.placebo are missing" in text
 
 
+def test_a_run_that_several_arms_use_counts_once(build):
+    """References are shared by all arms whose methods ask for them."""
+    store, results = build(events=False, pairs={"pair": {"scratch": 1.0, "arm": 2.0}}, arms={"arm": {}}, seeds=2)
+    (pair,) = results.data.pairs
+    reference = replace(pair.sources[0], path="runs/reference/seed0", outcome="diverged")
+    planned = pair.entry.runs[0].model_copy(update={"path": "runs/reference/seed1"})
+    arms = ("arm.reference", "other.reference")
+    pair = replace(
+        pair,
+        references=tuple(replace(reference, arm=arm) for arm in arms),
+        missing=tuple(planned.model_copy(update={"arm": arm}) for arm in arms),
+    )
+    page = write_html(store, replace(results, data=replace(results.data, pairs=(pair,))))
+    assert "7 of 8 runs finished" in page.read_text()
+    short = page.with_name("report.md").read_text()
+    assert "7 of 8 runs finished" in short
+    assert "2 runs failed or missing" in short
+
+
 def test_nothing_has_run_yet(build):
     left_out = tuple(f"pair/{arm}/seed{seed}" for arm in ("source", "scratch", "arm") for seed in range(2))
     text = html(build, pairs={"pair": {"scratch": 1.0, "arm": 2.0}}, arms={"arm": {}}, seeds=2, left_out=left_out)
