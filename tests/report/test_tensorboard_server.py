@@ -180,7 +180,8 @@ def _texts_and_images_are_there(tensorboard, results):
     for verdict in json.loads(results.verdicts_path.read_text()):
         assert f">{verdict['difference']:+.3f}</td>" in text["text"]
     images = tensorboard.get("plugin/images/tags")["_study"]
-    assert set(images) == {"conclusions/differences", *(f"curves of {pair}/fine_tune" for pair in PAIRS)}
+    conclusions = {f"conclusions/{figure}" for figure in ("differences", "effects", "milestones")}
+    assert set(images) == conclusions | {f"curves/{pair}" for pair in PAIRS}
     (image,) = tensorboard.get("plugin/images/images", run="_study", tag="conclusions/differences", sample="0")
     with urllib.request.urlopen(f"{tensorboard.address}data/plugin/images/individualImage?{image['query']}") as answer:
         assert answer.read().startswith(b"\x89PNG")
