@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rl_transfer.analysis.comparisons import CONDITIONAL, Both, plain
-from rl_transfer.analysis.verdict import LEARNED
+from rl_transfer.analysis.verdict import LEARNED, by_how_much
 from rl_transfer.stats import Interval
 
 
@@ -111,8 +111,7 @@ def _grounds(found: AcrossPairs, margin: float, unlearned: Sequence[str], reacha
     if found.verdict == "equivalent":
         return f"the mean difference from the baseline, {evidence}, lies inside +-{margin:g}"
     if found.verdict != "inconclusive":
-        more = "more" if found.verdict == "positive" else "less"
-        return f"the arm scores {more} than its baseline, by {evidence}"
+        return f"the arm scores {by_how_much(found.difference, low, high, f'{found.level:.3g}')}"
     if -margin < low and high < margin and found.mixed:
         return f"the mean difference, {evidence}, lies inside +-{margin:g}, but only because effects cancel"
     if -margin < low and high < margin and unlearned:

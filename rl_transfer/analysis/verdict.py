@@ -72,7 +72,23 @@ def sentence(verdict: Verdict, margin: float, learned: bool) -> str:
 def _finding(verdict: Verdict, margin: float) -> str:
     if verdict.verdict == "equivalent":
         return f"the difference from the baseline, {_evidence(verdict)}, lies inside +-{margin:g}"
-    return f"the arm scores {'more' if verdict.difference > 0 else 'less'} than its baseline, by {_evidence(verdict)}"
+    low, high = verdict.interval
+    level = f"{verdict.level:.3g}, {_sides(verdict)}"
+    return f"the arm scores {by_how_much(verdict.difference, low, high, level)}"
+
+
+def by_how_much(difference: float, low: float, high: float, level: str) -> str:
+    """What follows "the arm scores" where a difference is decided: more or less, by how much, never by less than 0.
+
+    Args:
+        difference: The difference from the baseline, with its sign.
+        low: Lower end of its interval.
+        high: Upper end of its interval.
+        level: The error level of the interval, and what else is to stand beside it.
+    """
+    if difference > 0:
+        return f"more than its baseline, by {difference:.3f} ({low:.3f} to {high:.3f} at error level {level})"
+    return f"less than its baseline, by {-difference:.3f} ({-high:.3f} to {-low:.3f} at error level {level})"
 
 
 def _open_question(verdict: Verdict, learned: bool) -> str:

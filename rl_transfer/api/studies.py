@@ -38,6 +38,7 @@ class StudyOutcome:
         notes: What is allowed but worth knowing.
         report: The HTML report.
         tensorboard: The folder for TensorBoard.
+        parquet: The Parquet files, where they were wanted.
     """
 
     results: StudyResults
@@ -45,6 +46,7 @@ class StudyOutcome:
     notes: tuple[str, ...]
     report: Path
     tensorboard: Path
+    parquet: tuple[Path, ...] = ()
 
 
 def plan(
@@ -132,9 +134,8 @@ def report_study(
     name = find_study(root, name)
     results = write_results(root, name)
     page, events = write_html(root, results), write_tensorboard(root, results)
-    if parquet:
-        write_parquet(results)
-    return StudyOutcome(results, tuple(failures), tuple(notes), page, events)
+    files = write_parquet(results) if parquet else ()
+    return StudyOutcome(results, tuple(failures), tuple(notes), page, events, files)
 
 
 def find_study(store: Path, name: str) -> str:

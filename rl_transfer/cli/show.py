@@ -35,6 +35,9 @@ def show_outcome(outcome: StudyOutcome, store: Path) -> int:
     name = outcome.results.data.manifest.name
     console.print(f"Report:      {from_here(outcome.report)}", markup=False, soft_wrap=True)
     console.print(f"TensorBoard: {tensorboard_command(store, name)}", markup=False, soft_wrap=True)
+    if outcome.parquet:
+        files = ", ".join(str(from_here(file)) for file in outcome.parquet)
+        console.print(f"Parquet:     {files}", markup=False, soft_wrap=True)
     return 1 if outcome.failures else 0
 
 

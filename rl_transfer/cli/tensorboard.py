@@ -30,8 +30,10 @@ class TensorBoard:
 
         def ready(address: str) -> None:
             print(f"{folder.parent.name} in TensorBoard, for this machine only (Ctrl-C ends it): {address}")
-            for what, where in views(folder, address).items():
-                print(f"  {what:10}{where}", flush=True)
+            found = views(folder, address)
+            width = 2 + max(map(len, found), default=0)
+            for what, where in found.items():
+                print(f"  {what:{width}}{where}", flush=True)
 
         serve_tensorboard(folder, self.port, ready)
         return 0

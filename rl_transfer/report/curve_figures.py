@@ -152,8 +152,8 @@ def curves(pair: PairData, drawn: Sequence[Curve]) -> Figure:
         scale = HEIGHT / (HEIGHT + legend)
         figure.subplots_adjust(left=LEFT, right=RIGHT, top=1 - (1 - TOP) * scale, bottom=1 - (1 - BOTTOM) * scale)
         axes = figure.subplots()
-        for place, curve in enumerate(drawn):
-            _draw(axes, place, curve, parts_shown(drawn))
+        for place, (curve, marked) in enumerate(zip(drawn, _marked(drawn), strict=True)):
+            _draw(axes, place, curve, parts_shown(drawn), marked)
         _lay_out(axes, pair)
         handles, labels = axes.get_legend_handles_labels()
         seen = [place for place, handle in enumerate(handles) if not str(handle.get_gid()).endswith(".off")]
@@ -168,7 +168,17 @@ def curves(pair: PairData, drawn: Sequence[Curve]) -> Figure:
     return figure
 
 
-def _draw(axes: Axes, place: int, curve: Curve, parts: Mapping[str, bool]) -> None:
+def _marked(drawn: Sequence[Curve]) -> list[tuple[int, int]]:
+    """First marked point of each curve, and every how many points there is another.
+
+    They take turns, so that curves which coincide can all be seen; those that are not shown at first come last.
+    """
+    turns = sorted((place for place, curve in enumerate(drawn) if curve.marker), key=lambda at: not drawn[at].shown)
+    every = max(1, min(sum(drawn[place].shown for place in turns), len(drawn[0].step_T) // 2))
+    return [(turns.index(place) % every if curve.marker else 0, every) for place, curve in enumerate(drawn)]
+
+
+def _draw(axes: Axes, place: int, curve: Curve, parts: Mapping[str, bool], marked: tuple[int, int]) -> None:
     off = {part: "" if curve.shown and shown else ".off" for part, shown in {"mean": True, **parts}.items()}
     color, line = curve.color, curve.line
     lines = [np.column_stack([curve.step_T, score_T]) for score_T in curve.score_RT]
@@ -179,7 +189,7 @@ def _draw(axes: Axes, place: int, curve: Curve, parts: Mapping[str, bool]) -> No
         filled = axes.fill_between(curve.step_T, *band, color=color, alpha=0.15, linewidth=0)
         filled.set_gid(f"curve-{place}.band{off['band']}")
     (mean,) = axes.plot(curve.step_T, curve.mean_T, color=color, linestyle=line, label=curve.label)
-    mean.set(marker=curve.marker, markersize=5.5, gid=f"curve-{place}.mean{off['mean']}")
+    mean.set(marker=curve.marker, markersize=6.5, markevery=marked, gid=f"curve-{place}.mean{off['mean']}")
     mean.set(linewidth=_THICK if place else _THIN, zorder=3 if place else 4)
 
 

@@ -19,6 +19,8 @@ MILESTONE_COLUMNS = ("pair", "arm", "seed", "jumpstart", "threshold_score", "ste
 _ROW = 0.33
 _SPREAD = 0.26
 """Half the height over which the runs of an arm are spread, in rows, so that equal ones can be told apart."""
+_DOT: dict[str, Any] = {"markersize": 4.5, "alpha": 0.8, "markeredgecolor": "white", "markeredgewidth": 0.5}
+"""A run; its edge keeps it apart from others and from the line of the mean beneath it."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def _rows(pairs: Sequence[Milestones]) -> tuple[list[tuple[str, str]], list[Row]
 def _jumpstarts(axes: Axes, rows: Sequence[Row]) -> None:
     for row, curve, _ in rows:
         score_R = jumpstart(curve.score_RT, curve.step_T)
-        axes.plot(score_R, _spread(row, len(score_R)), "o", color=curve.color, markersize=4, alpha=0.55, mew=0)
+        axes.plot(score_R, _spread(row, len(score_R)), "o", color=curve.color, **_DOT)
         _mean(axes, float(score_R.mean()), row)
     axes.set_xlabel("jumpstart: score before the first step")
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
@@ -99,7 +101,7 @@ def _times(axes: Axes, rows: Sequence[Row]) -> None:
         unit = 1.0 if shared else float(curve.step_T[-1])
         step_R, reached_R = steps_to_threshold(curve.score_RT, curve.step_T, one.threshold)
         place_R, time_R = _spread(row, len(step_R)), step_R / unit
-        axes.plot(time_R[reached_R], place_R[reached_R], "o", color=curve.color, markersize=4, alpha=0.55, mew=0)
+        axes.plot(time_R[reached_R], place_R[reached_R], "o", color=curve.color, **_DOT)
         censored: dict[str, Any] = {"color": curve.color, "markerfacecolor": "white", "markersize": 5, "clip_on": False}
         axes.plot(time_R[~reached_R], place_R[~reached_R], ">", **censored)
         _mean(axes, restricted_mean_time(curve.score_RT, curve.step_T, one.threshold).mean_steps / unit, row)
@@ -117,7 +119,7 @@ def _spread(row: int, runs: int) -> NDArray[np.float64]:
 
 
 def _mean(axes: Axes, value: float, row: int) -> None:
-    axes.plot([value, value], [row - 0.36, row + 0.36], color="#000000", linewidth=1.8, clip_on=False)
+    axes.plot([value, value], [row - 0.36, row + 0.36], color="#000000", linewidth=1.8, clip_on=False, zorder=1.5)
 
 
 def milestone_rows(pairs: Sequence[Milestones]) -> Iterator[tuple[object, ...]]:

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from rl_transfer.analysis import Comparison, Manifest, PairData, StudyResults
+from rl_transfer.analysis import Comparison, Manifest, PairData, StudyData, StudyResults
 from rl_transfer.report import sheets
 from rl_transfer.report.gallery import Gallery
 from rl_transfer.report.markdown import write_markdown
@@ -132,8 +132,7 @@ def _study(results: StudyResults) -> dict[str, Any]:
     families = Counter(comparison.family for comparison in results.comparisons)
     return {
         "manifest": data.manifest,
-        "finished": sum(len(pair.finished) for pair in data.pairs),
-        "planned": sum(len(pair.finished) + len(pair.missing) for pair in data.pairs),
+        **_runs(data),
         "unneeded": sum(pair.unneeded for pair in data.pairs),
         **_seeds(data.manifest),
         "families": {one.family: family_in_words(one) for one in results.comparisons},
@@ -153,6 +152,15 @@ def _study(results: StudyResults) -> dict[str, Any]:
         ),
         **_tuning(data.manifest),
     }
+
+
+def _runs(data: StudyData) -> dict[str, int]:
+    """How many runs there are: one that several arms or pairs use, such as a source or a reference, is one run."""
+    finished = {run.path for pair in data.pairs for run in pair.finished}
+    failed = {run.path for pair in data.pairs for run in pair.finished if run.failed}
+    missing = {run.path for pair in data.pairs for run in pair.missing}
+    planned = len(finished | missing)
+    return {"finished": len(finished), "planned": planned, "failed_or_missing": len(failed | missing)}
 
 
 def _seeds(manifest: Manifest) -> dict[str, Any]:

@@ -16,6 +16,7 @@ _STYLE: dict[Any, Any] = {
     "axes.edgecolor": "#888888",
     "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
+    "axes.unicode_minus": False,
     "text.parse_math": False,
     "svg.fonttype": "path",
     "svg.hashsalt": "rl_transfer",

@@ -86,7 +86,7 @@ def test_independent_pairs_are_the_strata(pairs):
     assert found.p == pytest.approx(test.p_value())
     assert found.interval == pytest.approx(test.interval(0.05))
     assert (found.verdict, found.n, found.n_baseline) == ("positive", (5, 5), (5, 5))
-    assert found.text.startswith("Positive on average: over 2 pairs the arm scores more than its baseline, by +")
+    assert found.text.startswith("Positive on average: over 2 pairs the arm scores more than its baseline, by 0.")
 
 
 def test_what_is_displayed_is_about_all_runs(pairs):

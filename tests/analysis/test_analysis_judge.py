@@ -23,8 +23,10 @@ def test_faster_and_slower():
     assert better.effect == pytest.approx(0.5 / np.std(LOW, ddof=1))
     assert (better.n, better.n_baseline, better.level) == (5, 5, 0.05)
     assert better.seeds_to_decide is None
-    assert "more than its baseline" in better.text
-    assert "less than its baseline" in worse.text
+    low, high = better.interval
+    by = f"than its baseline, by 0.500 ({low:.3f} to {high:.3f} at error level 0.05, "
+    assert f"more {by}" in better.text
+    assert f"less {by}" in worse.text
 
 
 def test_comparisons_divide_the_level_but_not_the_95_interval():

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from rl_transfer.analysis import write_results
 from rl_transfer.errors import RLTransferError, StoreError
 from rl_transfer.report import write_html
+from rl_transfer.report.curve_figures import curves, curves_of
 from rl_transfer.report.gallery import Gallery
 from rl_transfer.report.wording import contrast, p_text
 
@@ -117,6 +118,14 @@ def test_what_is_in_the_way_of_a_figure_is_named(tmp_path):
     (tmp_path / "figures").write_text("in the way")
     with pytest.raises(StoreError, match="figures"):
         Gallery(tmp_path).add("one", Figure(), ["a"], [])
+
+
+def test_curves_that_coincide_are_marked_in_turn(built):
+    pair = built[1].data.pairs[0]
+    one, other = (replace(curves_of(pair, ["fine_tune", "b"])[1], marker=marker) for marker in "os")
+    axes = curves(pair, [replace(one, marker=""), one, other, replace(other, shown=False)]).axes[0]
+    marks = [line.get_markevery() for line in axes.lines if str(line.get_gid()).startswith("curve-")]
+    assert marks[1:] == [(0, 2), (1, 2), (0, 2)]
 
 
 def test_names_that_look_alike_get_files_of_their_own(tmp_path):
@@ -252,6 +261,25 @@ def test_missing_and_failed_runs(build):
     assert "runs of fine_tune.placebo are missing" in text
 
 
+def test_a_run_that_several_arms_use_counts_once(build):
+    """References are shared by all arms whose methods ask for them."""
+    store, results = build(events=False, pairs={"pair": {"scratch": 1.0, "arm": 2.0}}, arms={"arm": {}}, seeds=2)
+    (pair,) = results.data.pairs
+    reference = replace(pair.sources[0], path="runs/reference/seed0", outcome="diverged")
+    planned = pair.entry.runs[0].model_copy(update={"path": "runs/reference/seed1"})
+    arms = ("arm.reference", "other.reference")
+    pair = replace(
+        pair,
+        references=tuple(replace(reference, arm=arm) for arm in arms),
+        missing=tuple(planned.model_copy(update={"arm": arm}) for arm in arms),
+    )
+    page = write_html(store, replace(results, data=replace(results.data, pairs=(pair,))))
+    assert "7 of 8 runs finished" in page.read_text()
+    short = page.with_name("report.md").read_text()
+    assert "7 of 8 runs finished" in short
+    assert "2 runs failed or missing" in short
+
+
 def test_nothing_has_run_yet(build):
     left_out = tuple(f"pair/{arm}/seed{seed}" for arm in ("source", "scratch", "arm") for seed in range(2))
     text = html(build, pairs={"pair": {"scratch": 1.0, "arm": 2.0}}, arms={"arm": {}}, seeds=2, left_out=left_out)
@@ -331,7 +359,7 @@ def test_many_arms_and_one_pair(build):
 
 
 @pytest.mark.slow
-def test_two_hundred_runs_are_rebuilt_in_two_seconds(build):
+def test_the_page_of_two_hundred_runs_is_written_again_in_two_seconds(build):
     levels = {"scratch": 150.0, "a": 300.0, "a.placebo": 200.0, "b": 100.0, "b.placebo": 160.0}
     store, results = build(events=False, pairs={"one": levels, "two": levels}, arms={"a": {}, "b": {}}, seeds=17)
     assert sum(len(pair.finished) for pair in results.data.pairs) == 204
@@ -401,12 +429,31 @@ class TestWhatWasCarried:
             write_html(store, results)
 
 
-@pytest.mark.slow
-def test_an_unticked_arm_vanishes_and_arrow_keys_read_values(report, tmp_path):
+def probed(report, folder: Path, probe: str, *options: str) -> list[str]:
+    """What a script at the end of the page says in a browser: it sets the title to texts joined by "|"."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("there is no Chromium to open the page in")
-    probe = """<script>
+    page = folder / "probed.html"
+    page.write_text(report.read_text().replace("</body>", f"<script>{probe}</script></body>"))
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/profile", *options]
+    command += ["--dump-dom", page.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    return re.search(r"<title>(.*?)</title>", done.stdout).group(1).split("|")
+
+
+@pytest.mark.slow
+def test_figures_fit_a_narrow_page(report, tmp_path):
+    probe = """
+    const wide = [...document.querySelectorAll(".figure")].filter((box) => box.scrollWidth > box.clientWidth);
+    document.title = [innerWidth, document.querySelectorAll(".figure").length, wide.length].join("|");
+    """
+    assert probed(report[0], tmp_path, probe, "--window-size=500,900") == ["500", "6", "0"]
+
+
+@pytest.mark.slow
+def test_an_unticked_arm_vanishes_and_arrow_keys_read_values(report, tmp_path):
+    probe = """
     const box = document.querySelector(".curves"), line = box.querySelector(".curve-1.mean");
     const seen = () => getComputedStyle(line).display;
     const before = seen();
@@ -416,13 +463,9 @@ def test_an_unticked_arm_vanishes_and_arrow_keys_read_values(report, tmp_path):
     figure.focus();
     figure.dispatchEvent(new KeyboardEvent("keydown", { key: "End", bubbles: true }));
     document.title = ["probe", before, after, box.querySelector(".readout").textContent].join("|");
-    </script></body>"""
-    page, results = tmp_path / "probed.html", report[1]
-    page.write_text(report[0].read_text().replace("</body>", probe))
-    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile", "--dump-dom"]
-    done = subprocess.run([browser, *options, page.as_uri()], capture_output=True, text=True, check=True, timeout=120)
-    title = re.search(r"<title>(.*?)</title>", done.stdout).group(1)
-    _, before, after, text = title.split("|")
+    """
+    results = report[1]
+    _, before, after, text = probed(report[0], tmp_path, probe)
     assert (before, after) == ("inline", "none")
     mean = np.mean([run.score_T[-1] for run in results.data.pairs[0].of_arm("scratch")])
     assert text.startswith("step 20,480")

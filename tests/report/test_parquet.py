@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from rl_transfer.cli import main
 from rl_transfer.errors import ConfigError
 from rl_transfer.report import check_parquet, write_parquet
 
@@ -29,6 +30,17 @@ def test_it_holds_what_the_other_files_hold(build):
     finished = [run for pair in results.data.pairs for run in pair.finished]
     assert [row["run"] for row in files["runs"]] == [run.path for run in finished]
     assert [row["target_steps"] for row in files["runs"]] == [run.costs["target_steps"] for run in finished]
+
+
+@pytest.mark.slow
+def test_the_command_says_which_files_it_wrote(build, capsys):
+    store, _ = build(events=False, pairs={"pair": {"scratch": 150.0, "arm": 300.0}}, arms={"arm": {}}, seeds=2)
+    assert main(["report", "quick", "--parquet", "--store", str(store)]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Parquet:")]
+    files = line.removeprefix("Parquet:").strip().split(", ")
+    assert files == [str(store / f"studies/quick/{name}.parquet") for name in ("curves", "verdicts", "runs")]
+    assert main(["report", "quick", "--store", str(store)]) == 0
+    assert "Parquet" not in capsys.readouterr().out
 
 
 def test_what_is_missing_for_it_is_said(monkeypatch):

@@ -273,6 +273,7 @@ def test_names_can_not_leave_the_folder(build):
         ("a | b\n| c", r"a \| b \| c"),
         ("[x](javascript:y) `z` *w*", r"\[x\](javascript:y) \`z\` \*w\*"),
         ("&lt;b>", "&amp;lt;b>"),
+        ("_a_ b_c __d__", r"\_a\_ b_c \_\_d\_\_"),
     ],
 )
 def test_hostile_texts_have_no_meaning(text, safe):

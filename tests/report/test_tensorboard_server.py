@@ -23,6 +23,7 @@ from rl_transfer.report.tensorboard.server import views
 
 PAIRS = ("cartpole_heavy_pole", "cartpole_reversed")
 ARMS = ("scratch", "fine_tune", "fine_tune.placebo")
+RUNS = "runs of cartpole_heavy_pole"
 RUN = "cartpole_reversed/fine_tune/seed3"
 
 
@@ -70,13 +71,21 @@ def test_a_port_that_is_taken_is_said(built):
 @pytest.mark.slow
 def test_the_views_choose_runs(build):
     store, results = build(seeds=2, events=False)
-    assert list(views(link_tensorboard(store, "quick"), "http://localhost:1/")) == ["runs"]
+    assert list(views(link_tensorboard(store, "quick"), "http://localhost:1/")) == [RUNS]
     found = views(write_tensorboard(store, results), "http://localhost:1/")
-    assert list(found) == ["verdicts", "arms", "figures", "settings", "runs"]
+    assert list(found) == ["verdicts", "arms", "figures", "settings", RUNS]
     assert all(where.startswith("http://localhost:1/") and " " not in where for where in found.values())
-    query = urllib.parse.parse_qs(urllib.parse.urlparse(found["runs"]).query)
+    query = urllib.parse.parse_qs(urllib.parse.urlparse(found[RUNS]).query)
     assert re.match(query["runFilter"][0], "cartpole_heavy_pole/scratch/seed0")
     assert not re.match(query["runFilter"][0], "_sources/cartpole_heavy_pole/source/seed0")
+
+
+def test_a_pair_is_chosen_by_its_very_name(tmp_path):
+    (tmp_path / "cart.pole+").mkdir()
+    (where,) = views(tmp_path, "http://localhost:1/").values()
+    (chosen,) = urllib.parse.parse_qs(urllib.parse.urlparse(where).query)["runFilter"]
+    assert re.match(chosen, "cart.pole+/scratch/seed0")
+    assert not re.match(chosen, "cartxpole/scratch/seed0")
 
 
 @pytest.mark.slow
@@ -223,5 +232,5 @@ def test_a_browser_shows_the_arms_and_the_charts(built):
         page.wait_for(results.words["cartpole_reversed"]["fine_tune"])
         page.open(found["settings"])
         page.wait_for("fine_tune.placebo", "mean score", "PARALLEL COORDINATES VIEW")
-        page.open(found["runs"])
+        page.open(found[RUNS])
         page.wait_for("cartpole_heavy_pole/fine_tune.placebo/seed4", "eval 2 cards")

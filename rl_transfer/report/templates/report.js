@@ -2,7 +2,7 @@
 /* Values of learning curves under the pointer or, with the arrow keys, at the step that has been walked to. Without this
    script everything can be seen: which arms are shown is left to the style sheet. */
 
-const number = (value) => value.toFixed(3).replace("-", "\u2212");
+const number = (value) => value.toFixed(3);
 
 function element(name, className, text) {
   const made = document.createElement(name);

@@ -1,6 +1,7 @@
 """TensorBoard itself, on this machine only."""
 
 import os
+import re
 import threading
 from collections.abc import Callable
 from contextlib import redirect_stderr
@@ -51,7 +52,8 @@ def views(folder: Path, address: str) -> dict[str, str]:
         address: Where it is served.
 
     Returns:
-        Addresses by what they show; those of the summary only once the study is judged.
+        Addresses by what they show: runs are those of the first pair, which is named; the summary is there only once
+        the study is judged.
     """
     pairs = sorted(path.name for path in folder.iterdir() if not path.name.startswith("_"))
     found = {}
@@ -62,6 +64,6 @@ def views(folder: Path, address: str) -> dict[str, str]:
         found["figures"] = f"{address}#images&regexInput={whole}"
         found["settings"] = f"{address}#hparams"
     for pair in pairs[:1]:
-        chosen = {"runFilter": f"^{pair}/", "runColorGroup": "regex:(.*)/seed", "smoothing": "0"}
-        found["runs"] = f"{address}?{urlencode(chosen)}#timeseries"
+        chosen = {"runFilter": f"^{re.escape(pair)}/", "runColorGroup": "regex:(.*)/seed", "smoothing": "0"}
+        found[f"runs of {pair}"] = f"{address}?{urlencode(chosen)}#timeseries"
     return found

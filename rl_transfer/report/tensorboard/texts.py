@@ -16,7 +16,8 @@ from rl_transfer.report.wording import (
     together_lines,
 )
 
-_SPECIAL = re.compile(r"([\\`*\[\]|])")
+_SPECIAL = re.compile(r"([\\`*\[\]|]|(?<![^\W_])_|_(?![^\W_]))")
+"""What Markdown would read as more than text; an underscore inside a word is none of it."""
 
 
 def texts(store: Path, results: StudyResults) -> Iterator[tuple[str, str]]:
