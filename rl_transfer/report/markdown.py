@@ -9,7 +9,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from rl_transfer.analysis import Comparison, StudyResults
-from rl_transfer.report.wording import contrast, count, interval_text, p_text, remarks, signed, together_lines
+from rl_transfer.report.wording import (
+    comparison_cells,
+    count,
+    interval_text,
+    together_lines,
+)
 from rl_transfer.store import write_bytes
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -73,14 +78,6 @@ def _fenced(text: str) -> Markup:
 
 
 def _verdict(comparison: Comparison) -> list[str]:
-    return [
-        comparison.pair,
-        comparison.transfer_arm,
-        contrast(comparison),
-        ", ".join([comparison.verdict, *remarks(comparison)]),
-        "-" if comparison.difference is None else signed(comparison.difference),
-        interval_text(comparison.interval),
-        interval_text(comparison.interval_95),
-        p_text(comparison.p),
-        f"{comparison.n} / {comparison.n_baseline}",
-    ]
+    """Its row, with the unadjusted interval between the one that decides and p."""
+    cells = comparison_cells(comparison)
+    return [*cells[:-2], interval_text(comparison.interval_95), *cells[-2:]]

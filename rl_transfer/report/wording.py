@@ -73,6 +73,20 @@ def remarks(comparison: Comparison) -> list[str]:
     return [word for word, (field, _) in REMARKS.items() if getattr(comparison, field)]
 
 
+def comparison_cells(comparison: Comparison) -> list[str]:
+    """A comparison as a row: pair, arm, what is compared, verdict, difference, interval, p, runs of both."""
+    return [
+        comparison.pair,
+        comparison.transfer_arm,
+        contrast(comparison),
+        ", ".join([comparison.verdict, *remarks(comparison)]),
+        "-" if comparison.difference is None else signed(comparison.difference),
+        interval_text(comparison.interval),
+        p_text(comparison.p),
+        f"{comparison.n}/{comparison.n_baseline}",
+    ]
+
+
 def remarks_explained(comparisons: Iterable[Comparison]) -> dict[str, str]:
     """The remarks that are made on any of some comparisons, and what they mean."""
     made = {word for comparison in comparisons for word in remarks(comparison)}

@@ -4,15 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rl_transfer.analysis import Comparison, StudyResults
+from rl_transfer.analysis import StudyResults
 from rl_transfer.report.sheets import Sheet, failures_sheet, numbers_sheet, transfer_sheets
 from rl_transfer.report.wording import (
-    contrast,
-    interval_text,
-    p_text,
-    remarks,
+    comparison_cells,
     remarks_explained,
-    signed,
     together_lines,
 )
 
@@ -51,22 +47,9 @@ def verdicts(results: StudyResults) -> str:
         "difference: mean score over the budget, arm minus baseline (0 is a random policy, 1 the reference). "
         f"n: runs of the arm/of its baseline. Differences inside ±{margin:g} are negligible."
     )
-    rows = [_cells(comparison) for comparison in results.comparisons]
+    rows = [comparison_cells(comparison) for comparison in results.comparisons]
     parts = [words, *([line] for line in across), [table(columns, rows)] if rows else [], [about], explained]
     return "\n\n".join("\n".join(part) for part in parts if part)
-
-
-def _cells(comparison: Comparison) -> list[str]:
-    return [
-        comparison.pair,
-        comparison.transfer_arm,
-        contrast(comparison),
-        ", ".join([comparison.verdict, *remarks(comparison)]),
-        "-" if comparison.difference is None else signed(comparison.difference),
-        interval_text(comparison.interval),
-        p_text(comparison.p),
-        f"{comparison.n}/{comparison.n_baseline}",
-    ]
 
 
 def _sheet(sheet: Sheet) -> str:
